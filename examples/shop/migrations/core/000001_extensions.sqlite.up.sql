@@ -1,0 +1,2 @@
+-- Nothing to do: SQLite has no functions written in SQL. The tables that need a UUID make it in the column's default
+-- (see identity/000001_users.sqlite.up.sql).

@@ -1,0 +1,2 @@
+DROP INDEX IF EXISTS idx_customers_country;
+DROP TABLE IF EXISTS customers;

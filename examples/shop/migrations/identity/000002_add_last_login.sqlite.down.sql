@@ -1,0 +1,6 @@
+-- Drop index
+DROP INDEX IF EXISTS idx_users_last_login;
+
+-- Drop column
+ALTER TABLE identity_users
+DROP COLUMN last_login_at;

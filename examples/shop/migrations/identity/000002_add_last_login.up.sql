@@ -1,0 +1,8 @@
+-- Add last_login_at column
+ALTER TABLE identity_users
+ADD COLUMN last_login_at TIMESTAMP NULL;
+
+-- Add index
+CREATE INDEX idx_users_last_login
+ON identity_users(last_login_at)
+WHERE last_login_at IS NOT NULL;

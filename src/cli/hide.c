@@ -1,0 +1,72 @@
+/*
+ * hide.c - take passwords out of the process title.
+ *
+ * `ps` shows the arguments of every process to every user of a machine. main() copies the words first and then calls
+ * this for each original, which overwrites secrets in place. It does not parse URLs properly, on purpose: it runs
+ * before anything is known to be a URL, and hiding too much costs nothing here. The library never sees these words.
+ */
+#include "cli/cli.h"
+
+#include <string.h>
+
+static const char *const secret_keys[] = { "password", "passwd",  "sslpassword", "pwd",   "pass",
+                                           "secret",   "token",   "auth_token",  "authtoken",
+                                           "secret_access_key",   "aws_secret_access_key",
+                                           "session_token",       "aws_session_token" };
+
+static void cover(char *from, const char *to)
+{
+    for (; from < to; from++)
+        *from = '*';
+}
+
+static bool is_key_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool is_secret_key(const char *end, const char *start)
+{
+    const char *key = end;
+    while (key > start && is_key_byte(key[-1]))
+        key--;
+    for (size_t i = 0; i < WB_COUNT(secret_keys); i++)
+        if (wb_str_ieq((wb_str){ key, (size_t)(end - key) }, secret_keys[i]))
+            return true;
+    return false;
+}
+
+/* password=..., in a query or in a keyword/value text; there the value may be quoted, with blanks around the = */
+static void cover_values(char *word)
+{
+    for (char *equal = strchr(word, '='); equal; equal = strchr(equal + 1, '=')) {
+        const char *end = equal;
+        while (end > word && end[-1] == ' ')
+            end--;
+        if (!is_secret_key(end, word))
+            continue;
+        char *value = equal + 1;
+        while (*value == ' ')
+            value++;
+        char *stop = value;
+        if (*value == '\'') {
+            for (stop = ++value; *stop && *stop != '\''; stop++)
+                if (*stop == '\\' && stop[1])
+                    stop++;
+        } else {
+            while (*stop && *stop != '&' && *stop != ' ' && *stop != '#')
+                stop += *stop == '\\' && stop[1] ? 2 : 1;
+        }
+        cover(value, stop);
+    }
+}
+
+void cli_hide_secrets(char *word)
+{
+    cover_values(word);
+    char *authority = strstr(word, "://"), *at = strrchr(word, '@');
+    authority = authority ? authority + 3 : word; /* user:password@tcp(host) of Go has no scheme */
+    char *colon = strchr(authority, ':');
+    if (colon && at && colon < at)
+        cover(colon + 1, at);
+}

@@ -1,0 +1,34 @@
+/*
+ * sqltext.h - the SQL of table and row operations, for every driver that speaks SQL.
+ *
+ * The drivers differ in quoting, types and a few spellings; the text is otherwise the same, so it is built here once.
+ */
+#ifndef WB_SQLTEXT_H
+#define WB_SQLTEXT_H
+
+#include "driver/driver.h"
+
+typedef struct wb_sqltext {            /* how one database spells it */
+    char ident_quote;                  /* '"' or '`' */
+    bool backslash_escapes;            /* in string literals: a backslash must be doubled (MySQL), or E'' used (PostgreSQL) */
+    bool escape_prefix;                /* PostgreSQL: E'...' when a backslash occurs, independent of settings */
+    bool use_parameters;               /* write ? for every value but NULL and NOW; the driver binds them in that order */
+    const char *true_text, *false_text, *now_text; /* "TRUE", "1"; "CURRENT_TIMESTAMP" */
+    const char *elapsed_text;          /* whole ms since the transaction began; NULL: the driver replaces such values first */
+    const char *(*type_text)(const wb_column *, char *scratch, size_t size); /* SERIAL: may say PRIMARY KEY itself */
+} wb_sqltext;
+
+void wb_sqltext_ident(wb_buf *, const wb_sqltext *, const char *name);
+void wb_sqltext_table(wb_buf *, const wb_sqltext *, wb_table_ref);
+/* No NUL byte may be in p: servers end the text there. The caller refuses such a value first. */
+void wb_sqltext_literal(wb_buf *, const wb_sqltext *, const char *p, size_t len);
+void wb_sqltext_value(wb_buf *, const wb_sqltext *, const wb_value *);
+void wb_sqltext_create(wb_buf *, const wb_sqltext *, const wb_table *);  /* CREATE TABLE IF NOT EXISTS ... without ; */
+void wb_sqltext_select(wb_buf *, const wb_sqltext *, const wb_select *); /* without ; */
+/* " WHERE a = 1 AND b IS NULL"; nothing when count is 0 */
+void wb_sqltext_where(wb_buf *, const wb_sqltext *, const wb_field *, size_t count);
+/* INSERT/UPDATE/DELETE without ;. extra: a condition that must hold too (the fuse), NULL for none: an INSERT then
+   becomes INSERT ... SELECT ... WHERE extra. */
+void wb_sqltext_row_op(wb_buf *, const wb_sqltext *, const wb_row_op *, const char *extra);
+
+#endif

@@ -1,0 +1,553 @@
+/*
+ * apply.c - execute the steps of a plan. This file and stepwise.c are the only ones that know the order of the calls.
+ *
+ * Atomic: begin, ledger row (the fence), script, history row (checks the fuse), commit. Several units share one sync; what
+ * is durable is what sync says, so nothing is told as done before. After a lost answer we reconnect, get our lock back
+ * (which ends a ghost of our own) and look for our own history rows: each is there exactly when its transaction is.
+ */
+#include "engine/apply.h"
+
+#include <stdio.h>
+
+#define PIECE_MAX ((size_t)1 << 20)        /* bytes of one piece of a script */
+#define GROUP_BYTES_MAX ((size_t)512 << 10)
+#define GROUP_FIRST 16
+#define GROUP_LIMIT 128
+#define GROUP_SHORT_MS 100                 /* a group that was quicker may be followed by a larger one */
+#define GROUP_LONG_MS 400
+
+wb_script *wb_step_script(const wb_step *st)
+{
+    return st->direction == WBL_UP ? &st->item->migration->up : &st->item->migration->down;
+}
+
+/* ---- what a step writes ---- */
+
+const char *wb_step_after(const wb_run *run, const wb_step *st)
+{
+    const wb_item *best = NULL;
+    for (size_t i = 0; i < run->state.ns_count[st->item->ns_index]; i++) {
+        const wb_item *it = &run->state.items[run->state.ns_first[st->item->ns_index] + i];
+        if (it == st->item)
+            break;
+        if (it->state == WBL_STATE_APPLIED)
+            best = it;
+    }
+    return best ? best->key : NULL;
+}
+
+wb_change wb_step_change(const wb_run *run, const wb_step *st, wb_change_kind kind)
+{
+    return (wb_change){ .kind = kind, .ns = st->item->ns, .key = st->item->key, .row = st->item->row,
+                        .before = run->cursor, .before_dirty = run->cursor_dirty, .direction = st->direction,
+                        .after = st->direction == WBL_DOWN ? wb_step_after(run, st) : NULL };
+}
+
+int wb_step_record(wb_run *run, const wb_step *st, const char *state, wb_record *out)
+{
+    wb_migration *m = st->item->migration;
+    wb_script *s = wb_step_script(st);
+    *out = wb_run_record(run, st->item, st->direction == WBL_UP ? "up" : "down", state);
+    if (!out->id)
+        return wb_nomem(&run->cx);
+    out->protocol = st->protocol;
+    if (m->is_code) {
+        out->note = m->description;
+        return 0;
+    }
+    out->statements = s->facts.statement_count;
+    out->sha256 = s->sha256;
+    out->tokens = s->tokens;
+    if (st->direction == WBL_UP && m->down.exists) {
+        int rc = wb_script_load(&run->cx, m, &m->down);
+        if (rc != 0)
+            return rc;
+        out->down_script = m->down.text;
+    }
+    return 0;
+}
+
+void wb_step_started(wb_run *run, const wb_step *st)
+{
+    wbl_migration m;
+    wb_report_step(run, st, &m);
+    wbl_event e = { .kind = WBL_EVENT_STARTED, .migration = &m, .index = (uint32_t)(st - run->plan.steps) + 1,
+                    .count = (uint32_t)run->plan.count };
+    wb_run_event(run, &e);
+}
+
+void wb_step_done(wb_run *run, wb_step *st, int64_t duration_ms)
+{
+    wb_item *it = st->item;
+    wb_change c = wb_step_change(run, st, WB_CHANGE_APPLY);
+    bool is_up = st->direction == WBL_UP;
+    if (run->ledger.shape->is_single_row) {
+        run->cursor = is_up ? it->key : c.after;
+        run->cursor_dirty = false;
+    }
+    it->state = is_up ? WBL_STATE_APPLIED : WBL_STATE_PENDING;
+    it->is_dirty = false;
+    it->resume_done = it->resume_begun = 0;
+    if (is_up) {
+        wb_ledger_row *row = wb_arena_get(run->mem, sizeof *row);
+        if (row)
+            *row = (wb_ledger_row){ .ns = it->ns, .key = it->key, .text = it->key };
+        it->row = row;
+    } else {
+        it->row = NULL;
+    }
+    st->is_done = true;
+    run->h->report.done_count++;
+    wbl_migration m;
+    wb_report_step(run, st, &m);
+    m.duration_ms = duration_ms;
+    wbl_event e = { .kind = WBL_EVENT_DONE, .migration = &m, .index = (uint32_t)(st - run->plan.steps) + 1,
+                    .count = (uint32_t)run->plan.count, .duration_ms = duration_ms };
+    wb_run_event(run, &e);
+    if (!it->migration->is_code) {
+        wb_script_release(&it->migration->up);
+        wb_script_release(&it->migration->down);
+    }
+}
+
+/* Where in the file: from the statement's number and, when the server gave one, the byte. */
+void wb_step_place(wb_run *run, const wb_step *st)
+{
+    wbl_error *err = run->cx.err;
+    const wb_failure *f = &run->h->session->failure;
+    const wb_script *s = wb_step_script(st);
+    if (!err || st->item->migration->is_code || !s->shown || err->file[0])
+        return;
+    uint32_t line = 0, column = 0;
+    if (f->stage == WB_STAGE_RUN && s->text) {
+        err->statement = f->statement;
+        wb_sql_options sql = run->sql;
+        sql.first_line = s->first_line;
+        size_t offset = f->offset;
+        wb_statement found;
+        wbl_error scratch;
+        wb_ctx quiet = wb_run_quiet(run, &scratch);
+        if (offset == SIZE_MAX && f->statement &&
+            wb_statement_find(&quiet, &sql, s->text, s->len, f->statement, &found) == 0)
+            offset = found.offset;
+        if (offset != SIZE_MAX && offset <= s->len)
+            wb_text_place(s->text, s->len, offset, s->first_line, &line, &column);
+    }
+    wb_at(&run->cx, s->shown, line, column);
+}
+
+static void tell_failed(wb_run *run, const wb_step *st)
+{
+    wbl_migration m;
+    wb_report_step(run, st, &m);
+    m.state = st->item->state;
+    wbl_event e = { .kind = WBL_EVENT_FAILED, .migration = &m, .error = run->cx.err,
+                    .index = (uint32_t)(st - run->plan.steps) + 1, .count = (uint32_t)run->plan.count };
+    wb_run_event(run, &e);
+}
+
+/* Apart from the script's transaction, which is rolled back. When this fails too, the next run finds out by itself. */
+int wb_step_failed(wb_run *run, wb_step *st, wb_record *r, int rc, bool has_effect)
+{
+    const wb_driver *d = run->h->driver;
+    wb_session *s = run->h->session;
+    wbl_error scratch;
+    wb_ctx quiet = wb_run_quiet(run, &scratch);
+    const wb_txn txn = { .fuse = "" };
+    wb_sync done;
+    bool is_cancelled = rc == WBL_E_CANCELLED;
+    st->item->state = is_cancelled && !has_effect ? WBL_STATE_PENDING : WBL_STATE_FAILED;
+    r->state = is_cancelled && !has_effect ? "cancelled" : rc == WBL_E_STATE && has_effect ? r->state : "failed";
+    r->error = run->cx.err ? run->cx.err->message : NULL;
+    bool is_new = r->seq == 0; /* a stepwise attempt has its row already */
+    wb_change c = wb_step_change(run, st, WB_CHANGE_MARK_FAILED);
+    c.has_effect = has_effect;
+    (void)d->rollback(&quiet, s); /* whatever unit is open; without one it does nothing */
+    int rc2 = d->begin(&quiet, s, &txn);
+    if (rc2 == 0 && is_new && !(is_cancelled && !has_effect))
+        rc2 = wb_ledger_change(&quiet, s, &run->ledger, &c, WB_TAG_LEDGER);
+    if (rc2 == 0)
+        rc2 = is_new ? wb_history_add(&quiet, s, &run->history, r, false, WB_TAG_HISTORY)
+                     : wb_history_update(&quiet, s, &run->history, r, WB_TAG_HISTORY);
+    if (rc2 == 0)
+        rc2 = d->commit(&quiet, s);
+    if (rc2 == 0)
+        rc2 = d->sync(&quiet, s, &done);
+    if (rc2 != 0) {
+        wb_ctx again = wb_run_quiet(run, &scratch);
+        (void)d->rollback(&again, s);
+        (void)d->sync(&again, s, &done); /* best effort: a failure that is not recorded is tried again, which is what it is for */
+    }
+    tell_failed(run, st);
+    return rc;
+}
+
+bool wb_is_lost(const wb_session *s, int rc)
+{
+    return rc == WBL_E_OUTCOME || rc == WBL_E_CONNECT || s->failure.is_connection_lost;
+}
+
+bool wb_is_retryable(const wb_run *run, int rc)
+{
+    return rc == WBL_E_LOCK_WAIT || (rc == WBL_E_STATEMENT && run->cx.err && run->cx.err->is_retryable);
+}
+
+void wb_retry_pause(wb_run *run, int tries)
+{
+    (void)run;
+    wb_sleep_ms((int64_t)200 << (tries < 4 ? tries : 4));
+}
+
+int64_t wb_step_lock_timeout(const wb_run *run, const wb_script *s)
+{
+    return s->directives.lock_timeout_ms >= 0 ? s->directives.lock_timeout_ms : run->h->config.ddl_lock_timeout_ms;
+}
+
+/* ---- atomic ---- */
+
+struct cutter {                            /* cuts a script into pieces and sends them */
+    wb_run *run;
+    const wb_script *script;
+    size_t from, to;                       /* statements that are not sent yet */
+    uint32_t first, count;
+};
+
+static int send_piece(struct cutter *c)
+{
+    if (c->count == 0)
+        return 0;
+    const wb_piece piece = { .text = c->script->text + c->from, .len = c->to - c->from, .offset = c->from,
+                             .statement_first = c->first, .statement_count = c->count };
+    c->count = 0;
+    return c->run->h->driver->run(&c->run->cx, c->run->h->session, &piece);
+}
+
+static int cut(void *user, const wb_statement *st)
+{
+    struct cutter *c = user;
+    const wb_script_facts *f = &c->script->facts;
+    if (st->index < f->body_first || st->index >= f->body_first + f->body_count)
+        return 0;
+    int rc = st->has_copy_data || (c->count && st->offset + st->len - c->from > PIECE_MAX) ? send_piece(c) : 0;
+    if (rc != 0)
+        return rc;
+    if (st->has_copy_data) {
+        const wb_piece copy = { .text = c->script->text + st->offset, .len = st->len, .offset = st->offset,
+                                .statement_first = st->index, .statement_count = 1,
+                                .copy_data = c->script->text + st->copy_offset, .copy_len = st->copy_len };
+        return c->run->h->driver->run(&c->run->cx, c->run->h->session, &copy);
+    }
+    if (c->count == 0) {
+        c->from = st->offset;
+        c->first = st->index;
+    }
+    c->to = st->offset + st->len;
+    c->count++;
+    return 0;
+}
+
+static int run_body(wb_run *run, const wb_script *s)
+{
+    const wb_script_facts *f = &s->facts;
+    if (f->body_count == 0)
+        return 0;
+    if (!f->has_copy && f->body_len <= PIECE_MAX) {
+        const wb_piece all = { .text = s->text + f->body_offset, .len = f->body_len, .offset = f->body_offset,
+                               .statement_first = f->body_first, .statement_count = f->body_count };
+        return run->h->driver->run(&run->cx, run->h->session, &all);
+    }
+    struct cutter c = { .run = run, .script = s };
+    wb_sql_options sql = run->sql;
+    sql.first_line = s->first_line;
+    int rc = wb_split(&run->cx, &sql, s->text, s->len, false, cut, &c);
+    return rc == 0 ? send_piece(&c) : rc;
+}
+
+static int run_code(wb_run *run, const wb_step *st)
+{
+    wbl_handle *h = run->h;
+    wb_script *s = wb_step_script(st);
+    wb_sync done;
+    int rc = h->driver->sync(&run->cx, h->session, &done); /* the caller's own calls come now: nothing may be queued */
+    if (rc != 0)
+        return rc;
+    const wbl_session session = { .size = sizeof session, .kind = h->driver->name, .handle = h,
+                                  .connection = h->driver->native(h->session), .opaque = run };
+    wbl_error err = { .version = WBL_ERROR_VERSION };
+    rc = s->call(s->call_user, &session, &err);
+    if (rc < 0 && run->cx.err) {
+        *run->cx.err = err;
+        run->cx.err->code = rc;
+        if (!err.message[0])
+            (void)wb_fail(&run->cx, rc, WBL_EFFECT_NONE, "the migration's function returned %d", rc);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* One migration's unit, up to its commit. What is queued and what is sent is the driver's affair. */
+static int run_unit(wb_run *run, wb_step *st, wb_record *r, bool is_relaxed)
+{
+    wbl_handle *h = run->h;
+    const wb_driver *d = h->driver;
+    const wb_script *s = wb_step_script(st);
+    bool is_code = st->item->migration->is_code;
+    wb_txn txn = { .lock_timeout_ms = h->config.ddl_lock_timeout_ms, .statement_timeout_ms = h->config.statement_timeout_ms,
+                   .is_relaxed = is_relaxed, .fuse = r->id };
+    if (!is_code) {
+        txn.modes = s->facts.modes;
+        txn.foreign_keys = s->directives.foreign_keys;
+        txn.lock_timeout_ms = wb_step_lock_timeout(run, s);
+        if (s->directives.statement_timeout_ms >= 0)
+            txn.statement_timeout_ms = s->directives.statement_timeout_ms;
+    }
+    if (txn.statement_timeout_ms < 0)
+        txn.statement_timeout_ms = 0;
+    const wb_change c = wb_step_change(run, st, st->direction == WBL_UP ? WB_CHANGE_APPLY : WB_CHANGE_REVERT);
+    int rc = d->begin(&run->cx, h->session, &txn);
+    if (rc == 0)
+        rc = wb_ledger_change(&run->cx, h->session, &run->ledger, &c, WB_TAG_LEDGER);
+    if (rc == 0)
+        rc = is_code ? run_code(run, st) : run_body(run, s);
+    if (rc == 0) {
+        r->duration_ms = WB_DURATION_OF_UNIT;
+        r->begun = r->done = r->statements;
+        rc = wb_history_add(&run->cx, h->session, &run->history, r, true, WB_TAG_HISTORY);
+    }
+    if (rc == 0)
+        rc = d->commit(&run->cx, h->session);
+    if (rc == 0 && !is_code && s->facts.may_leak)
+        rc = d->reset(&run->cx, h->session);
+    return rc;
+}
+
+static int count_row(void *user, const wb_str *cells, size_t count)
+{
+    (void)cells;
+    (void)count;
+    ++*(uint32_t *)user;
+    return 0;
+}
+
+/* How many of the group's transactions are there: each one's history row tells. */
+static int look_for_rows(wb_run *run, const wb_record *records, size_t count, uint32_t *out)
+{
+    static const char *const column[] = { "id" };
+    *out = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t seen = 0;
+        const wb_field where[] = { { "id", WB_TEXT(records[i].id) } };
+        const wb_select sel = { .table = run->history.table.ref, .columns = column, .column_count = 1, .where = where,
+                                .where_count = 1, .fn = count_row, .user = &seen };
+        int rc = run->h->driver->rows(&run->cx, run->h->session, &sel, 1);
+        if (rc != 0)
+            return rc;
+        if (!seen)
+            return 0;
+        ++*out;
+    }
+    return 0;
+}
+
+/* The connection is gone and answers may be missing. On success *committed is the truth, and the session is fresh. */
+static int settle_lost(wb_run *run, const wb_record *records, size_t count, uint32_t *committed)
+{
+    wbl_error first = run->cx.err ? *run->cx.err : (wbl_error){ 0 };
+    int rc = wb_run_relock(run);
+    if (rc == 0)
+        rc = look_for_rows(run, records, count, committed);
+    if (rc == 0)
+        return 0;
+    if (run->cx.err) {
+        char why[200];
+        wb_copy_text(why, sizeof why, first.message[0] ? first.message : run->cx.err->message,
+                     strlen(first.message[0] ? first.message : run->cx.err->message));
+        (void)wb_fail(&run->cx, WBL_E_OUTCOME, WBL_EFFECT_UNKNOWN,
+                      "the connection was lost while a migration was being committed, and could not be restored (%s)", why);
+        wb_hint(&run->cx, "Run `whimbrel up` again when the database answers: it looks for the record, which is there exactly when the migration is.");
+    }
+    return WBL_E_OUTCOME;
+}
+
+/* A fence or record refused: say what it means. */
+static int explain(wb_run *run, wb_step *st, int rc)
+{
+    const wb_failure *f = &run->h->session->failure;
+    if (f->stage == WB_STAGE_PUT && f->put_tag == WB_TAG_LEDGER && rc == WBL_E_CONFLICT)
+        return WB_AGAIN;
+    if (f->stage == WB_STAGE_PUT && rc == WBL_E_STATE) {
+        (void)wb_fail(&run->cx, WBL_E_STATEMENT, WBL_EFFECT_UNKNOWN,
+                      "the script ended the transaction that holds it (a COMMIT or ROLLBACK that only the server can see)");
+        wb_hint(&run->cx, "Look at what it left behind. Mark it `-- whimbrel: no-transaction`, so that each statement is recorded by itself.");
+        wb_step_place(run, st);
+        return WBL_E_STATEMENT;
+    }
+    if (f->stage == WB_STAGE_PUT && rc == WBL_E_STATEMENT && run->cx.err) {
+        char why[300];
+        wb_copy_text(why, sizeof why, run->cx.err->message, strlen(run->cx.err->message));
+        (void)wb_fail(&run->cx, rc, WBL_EFFECT_NONE, "after the script, %s can't be written: %s",
+                      f->put_tag == WB_TAG_LEDGER ? run->h->report.ledger : WB_HISTORY_TABLE, why);
+        wb_hint(&run->cx, "A migration may not drop or rename this table, nor its columns. It was rolled back.");
+    } else if (run->cx.err) {
+        run->cx.err->effect = WBL_EFFECT_NONE;
+    }
+    if (f->blocker[0] && rc == WBL_E_LOCK_WAIT)
+        wb_hint(&run->cx, "held by %s\nEnd that session, or run again when it is quiet (--ddl-lock-timeout, --ddl-lock-tries).",
+                f->blocker);
+    wb_step_place(run, st);
+    return rc;
+}
+
+/* Runs steps [first, first + count) in one sync. *done: how many of them are durable, also on failure. */
+static int run_group(wb_run *run, size_t first, size_t count, wb_record *records, uint32_t *done)
+{
+    wbl_handle *h = run->h;
+    const wb_driver *d = h->driver;
+    const char *cursor = run->cursor;
+    bool cursor_dirty = run->cursor_dirty;
+    wb_sync sync = { 0 };
+    int rc = 0;
+    *done = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        wb_step *st = &run->plan.steps[first + i];
+        run->step_index = first + i;
+        wb_step_started(run, st);
+        rc = run_unit(run, st, &records[i], i + 1 < count);
+        if (run->ledger.shape->is_single_row) { /* the next unit finds the row where this one leaves it */
+            run->cursor = st->direction == WBL_UP ? st->item->key : wb_step_after(run, st);
+            run->cursor_dirty = false;
+        }
+    }
+    run->cursor = cursor;
+    run->cursor_dirty = cursor_dirty;
+    if (rc == 0) {
+        rc = d->sync(&run->cx, h->session, &sync);
+        *done = sync.committed;
+        return rc;
+    }
+    wb_failure failure = h->session->failure;
+    if (wb_is_lost(h->session, rc))
+        return rc;
+    wbl_error scratch;
+    wb_ctx quiet = wb_run_quiet(run, &scratch);
+    (void)d->rollback(&quiet, h->session);
+    if (d->sync(&quiet, h->session, &sync) == 0 || sync.committed)
+        *done = sync.committed;
+    h->session->failure = failure;
+    return rc;
+}
+
+static int run_atomic(wb_run *run, size_t first, size_t count, size_t *finished)
+{
+    wb_record *records = wb_arena_get(run->mem, count * sizeof *records);
+    if (!records)
+        return wb_nomem(&run->cx);
+    *finished = 0;
+    for (int tries = 1; *finished < count;) {
+        size_t from = first + *finished, left = count - *finished;
+        for (size_t i = 0; i < left; i++) {
+            bool is_up = run->plan.steps[from + i].direction == WBL_UP;
+            int rc = wb_step_record(run, &run->plan.steps[from + i], is_up ? "applied" : "reverted", &records[i]);
+            if (rc != 0)
+                return rc;
+        }
+        uint32_t done = 0;
+        int64_t began = wb_now_ms();
+        int rc = run_group(run, from, left, records, &done);
+        bool is_lost = rc != 0 && wb_is_lost(run->h->session, rc);
+        if (is_lost && (rc = settle_lost(run, records, left, &done)) != 0)
+            return rc;
+        int64_t each = done ? (wb_now_ms() - began) / done : 0;
+        for (uint32_t i = 0; i < done; i++)
+            wb_step_done(run, &run->plan.steps[from + i], each);
+        *finished += done;
+        tries = done ? 1 : tries;
+        if (is_lost || (rc == 0 && done == left))
+            continue; /* proven not to have run: run_group again, or finished */
+        if (rc == 0)
+            return wb_fail(&run->cx, WBL_E_INTERNAL, WBL_EFFECT_UNKNOWN, "%u of %zu transactions are confirmed", done, left);
+        wb_step *bad = &run->plan.steps[first + *finished];
+        if (wb_is_retryable(run, rc) && tries < run->h->config.ddl_lock_tries && !wb_cancelled(&run->cx)) {
+            wb_retry_pause(run, tries++);
+            count = *finished + 1; /* alone, so that the others do not wait with it */
+            continue;
+        }
+        rc = explain(run, bad, rc);
+        if (rc == WB_AGAIN)
+            return rc;
+        run->step_index = first + *finished;
+        records[done].begun = records[done].done = 0;
+        records[done].duration_ms = wb_now_ms() - began;
+        return wb_step_failed(run, bad, &records[done], rc, run->cx.err && run->cx.err->effect != WBL_EFFECT_NONE);
+    }
+    return 0;
+}
+
+/* ---- the steps in order ---- */
+
+static bool may_group(const wb_step *st)
+{
+    const wb_script *s = wb_step_script(st);
+    return st->protocol == WBL_PROTOCOL_ATOMIC && !st->item->migration->is_code && s->len <= GROUP_BYTES_MAX / 4 &&
+           s->directives.foreign_keys == WB_UNSET && !s->facts.has_copy;
+}
+
+static size_t group_size(const wb_run *run, size_t first, size_t limit)
+{
+    size_t n = 0, bytes = 0;
+    if (!(run->h->session->caps & WB_CAP_GROUP) || !may_group(&run->plan.steps[first]))
+        return 1;
+    while (first + n < run->plan.count && n < limit && bytes < GROUP_BYTES_MAX) {
+        const wb_step *st = &run->plan.steps[first + n];
+        if (!may_group(st) || st->item->ns_index != run->plan.steps[first].item->ns_index)
+            break;
+        bytes += wb_step_script(st)->len;
+        n++;
+    }
+    return n ? n : 1;
+}
+
+static bool ends_namespace(const wb_run *run, size_t next)
+{
+    return next >= run->plan.count || run->plan.steps[next].item->ns_index != run->plan.steps[next - 1].item->ns_index;
+}
+
+int wb_apply(wb_run *run)
+{
+    int max = run->h->config.group_max;
+    size_t limit = max > 0 && max < GROUP_FIRST ? (size_t)max : GROUP_FIRST;
+    int rc = wb_remember_start(run);
+    for (size_t i = 0; rc == 0 && i < run->plan.count;) {
+        if (wb_cancelled(&run->cx)) {
+            rc = wb_fail(&run->cx, WBL_E_CANCELLED, WBL_EFFECT_NONE, "cancelled; %zu of %zu are done", i, run->plan.count);
+            break;
+        }
+        wb_step *st = &run->plan.steps[i];
+        size_t finished = 0, count = group_size(run, i, limit);
+        int64_t began = wb_now_ms();
+        run->step_index = i;
+        if (st->protocol == WBL_PROTOCOL_STEPWISE) {
+            rc = wb_stepwise(run, st);
+            finished = rc == 0;
+        } else {
+            rc = run_atomic(run, i, count, &finished);
+        }
+        int64_t took = wb_now_ms() - began;
+        if (took < GROUP_SHORT_MS && count == limit)
+            limit = limit * 2 < GROUP_LIMIT ? limit * 2 : GROUP_LIMIT;
+        else if (took > GROUP_LONG_MS)
+            limit = limit > 1 ? limit / 2 : 1;
+        if (max > 0 && limit > (size_t)max)
+            limit = (size_t)max;
+        i += finished;
+        if (finished && ends_namespace(run, i))
+            rc = rc == 0 ? wb_remember(run, run->plan.steps[i - 1].item->ns) : rc;
+        else if (rc != 0 && rc != WB_AGAIN && i > 0 && run->h->report.done_count) {
+            wbl_error scratch; /* what came before the failure is remembered too, as well as can be */
+            wb_ctx was = run->cx;
+            run->cx = wb_run_quiet(run, &scratch);
+            (void)wb_remember(run, run->plan.steps[i - 1].item->ns);
+            run->cx = was;
+        }
+    }
+    return rc;
+}

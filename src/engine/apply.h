@@ -1,0 +1,23 @@
+/*
+ * apply.h - what apply.c (atomic) and stepwise.c share.
+ */
+#ifndef WB_APPLY_H
+#define WB_APPLY_H
+
+#include "engine/engine.h"
+
+wb_script *wb_step_script(const wb_step *);
+const char *wb_step_after(const wb_run *, const wb_step *);        /* single-row ledgers: the version that a down leaves */
+wb_change wb_step_change(const wb_run *, const wb_step *, wb_change_kind);
+int wb_step_record(wb_run *, const wb_step *, const char *state, wb_record *out); /* with checksums and the down script */
+void wb_step_done(wb_run *, wb_step *, int64_t duration_ms);       /* state in memory, event */
+int wb_step_failed(wb_run *, wb_step *, wb_record *, int rc, bool has_effect); /* records, event; returns rc */
+void wb_step_place(wb_run *, const wb_step *);                     /* file, line, column, statement of cx->err from session->failure */
+void wb_step_started(wb_run *, const wb_step *);
+bool wb_is_lost(const wb_session *, int rc);
+bool wb_is_retryable(const wb_run *, int rc);
+void wb_retry_pause(wb_run *, int tries);
+int64_t wb_step_lock_timeout(const wb_run *, const wb_script *);
+int wb_stepwise(wb_run *, wb_step *);
+
+#endif

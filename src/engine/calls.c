@@ -1,0 +1,529 @@
+/*
+ * calls.c - the calls that plan and execute: up, down, goto, redo, plan; and those that only look: status, history,
+ * validate, verify, config.
+ */
+#include "engine/engine.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define AGAIN_MAX 10000                    /* other runners may be faster as often as there are migrations */
+
+static const wbl_request *or_default(const wbl_request *q, wbl_request *room)
+{
+    if (q)
+        return q;
+    wbl_request_init(room);
+    return room;
+}
+
+static int check_request(wb_run *run, const wbl_request *q)
+{
+    return q->size == sizeof *q ? 0
+                                : wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE,
+                                          "the request was not set up with wbl_request_init() of this version");
+}
+
+/* Findings that came up while planning are told as events too, once. */
+static void tell_findings(wb_run *run, size_t from)
+{
+    for (size_t i = from; i < run->h->findings.count; i++) {
+        const wbl_finding *f = &run->h->findings.items[i];
+        wbl_event e = { .kind = WBL_EVENT_FINDING, .finding = f };
+        wb_run_event(run, &e);
+    }
+}
+
+/* ---- settling what an earlier run left ---- */
+
+static bool is_unfinished(const wb_item *it)
+{
+    return it->last && strcmp(it->last->state, "started") == 0 && it->state != WBL_STATE_APPLIED;
+}
+
+/*
+ * A stepwise attempt that never ended: its row says how far it came, and the statement that was under way is looked at when
+ * it is resumed. So for an up it is a failed one with a known rest; for a down the version still counts as applied.
+ */
+static void settle(wb_run *run)
+{
+    for (size_t i = 0; i < run->state.count; i++) {
+        wb_item *it = &run->state.items[i];
+        if (!it->last || it->state == WBL_STATE_DISABLED)
+            continue;
+        bool is_down = strcmp(it->last->action, "down") == 0;
+        bool is_open = strcmp(it->last->state, "started") == 0 || strcmp(it->last->state, "failed") == 0;
+        if (is_down && is_open && (it->state == WBL_STATE_UNKNOWN || it->state == WBL_STATE_FAILED))
+            it->state = WBL_STATE_APPLIED;
+        else if (is_unfinished(it) && it->state == WBL_STATE_UNKNOWN)
+            it->state = WBL_STATE_FAILED;
+    }
+}
+
+/* A down that stopped in the middle must be finished before anything goes up. */
+static int refuse_half_down(wb_run *run)
+{
+    for (size_t i = 0; i < run->state.count; i++) {
+        const wb_item *it = &run->state.items[i];
+        bool is_half = it->last && strcmp(it->last->action, "down") == 0 && it->state == WBL_STATE_APPLIED &&
+                       (strcmp(it->last->state, "started") == 0 || strcmp(it->last->state, "failed") == 0) &&
+                       (it->resume_done > 0 || it->resume_begun > 0);
+        if (!is_half)
+            continue;
+        int rc = wb_fail(&run->cx, WBL_E_STATE, WBL_EFFECT_NONE,
+                         "reverting %s %s stopped after statement %u; finish that first", it->ns, it->version, it->resume_done);
+        wb_hint(&run->cx, "whimbrel down --namespace %s goes on with it.", it->ns);
+        return rc;
+    }
+    return 0;
+}
+
+/* ---- plan files ---- */
+
+static int write_plan(wb_run *run, const wbl_request *q, const char *path)
+{
+    WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX * 64);
+    wb_buf_addf(&b, "{\n  \"whimbrel_plan\": 1,\n  \"hash\": \"%s\",\n  \"steps\": [", run->plan.hash);
+    for (size_t i = 0; i < run->plan.count; i++) {
+        const wb_step *st = &run->plan.steps[i];
+        const wb_script *s = st->direction == WBL_UP ? &st->item->migration->up : &st->item->migration->down;
+        wb_buf_addf(&b, "%s\n    {\"direction\": \"%s\", \"namespace\": ", i ? "," : "", st->direction == WBL_UP ? "up" : "down");
+        wb_buf_json(&b, st->item->ns, strlen(st->item->ns));
+        wb_buf_str(&b, ", \"version\": ");
+        wb_buf_json(&b, st->item->version, strlen(st->item->version));
+        wb_buf_addf(&b, ", \"sha256\": \"%s\"}", s->sha256);
+    }
+    wb_buf_str(&b, "\n  ]\n}\n");
+    (void)q;
+    const char *text = wb_buf_cstr(&b);
+    if (!text)
+        return wb_nomem(&run->cx);
+    return wb_file_create(&run->cx, path, text, b.len);
+}
+
+static int require_plan(wb_run *run, const char *path)
+{
+    WB_AUTOBUF wb_buf text = WB_BUF(WB_TEXT_MAX * 64);
+    int rc = wb_file_read(&run->cx, AT_FDCWD, path, path, &text);
+    if (rc != 0)
+        return rc;
+    json_error_t why;
+    json_t *doc = json_loadb(text.p, text.len, 0, &why);
+    const char *hash = doc ? json_string_value(json_object_get(doc, "hash")) : NULL;
+    bool is_plan = doc && json_integer_value(json_object_get(doc, "whimbrel_plan")) == 1 && hash;
+    bool is_same = is_plan && strcmp(hash, run->plan.hash) == 0;
+    if (!is_plan) {
+        rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "%s is no plan: %s", path, doc ? "it has no hash" : why.text);
+        wb_at(&run->cx, path, doc ? 0 : (uint32_t)why.line, doc ? 0 : (uint32_t)why.column);
+    } else if (!is_same) {
+        rc = wb_fail(&run->cx, WBL_E_DRIFT, WBL_EFFECT_NONE, "the plan in %s is %.8s, and what would run now is %.8s", path, hash,
+                     run->plan.count ? run->plan.hash : "nothing");
+        wb_hint(&run->cx, "Files or database changed since. Look at `whimbrel plan`, and write the plan anew.");
+    }
+    json_decref(doc);
+    return rc;
+}
+
+/* ---- the calls that execute ---- */
+
+static int confirm(wb_run *run, const wbl_request *q, enum wb_goal goal)
+{
+    if (q->confirmed || q->dry_run || goal == WB_GOAL_UP || (goal != WB_GOAL_DOWN && !run->h->config.is_protected))
+        return 0;
+    bool reverts = false;
+    for (size_t i = 0; i < run->plan.count; i++)
+        reverts = reverts || run->plan.steps[i].direction == WBL_DOWN;
+    if (!reverts || (!q->all && !run->h->config.is_protected))
+        return 0;
+    int rc = wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "this reverts %zu migrations%s", run->plan.count,
+                     run->h->config.is_protected ? " of a protected target" : "");
+    wb_hint(&run->cx, "Say yes with --yes.");
+    return rc;
+}
+
+static int plan_once(wb_run *run, const wbl_request *q, enum wb_goal goal)
+{
+    settle(run);
+    int rc = goal == WB_GOAL_DOWN ? 0 : refuse_half_down(run);
+    if (rc == 0 && goal != WB_GOAL_DOWN)
+        rc = wb_run_compare(run);
+    if (rc == 0 && goal != WB_GOAL_DOWN)
+        rc = wb_run_pending_scripts(run);
+    if (rc == 0)
+        rc = wb_run_plan(run, q, goal);
+    return rc;
+}
+
+static int execute(wb_run *run, const wbl_request *q, enum wb_goal goal)
+{
+    wbl_request now = *q;
+    for (int i = 0; i < AGAIN_MAX; i++) {
+        size_t told = run->h->findings.count;
+        int rc = plan_once(run, &now, goal);
+        if (i == 0)
+            tell_findings(run, told);
+        else
+            run->h->findings.count = told;
+        if (rc == 0 && q->plan_file && i == 0)
+            rc = require_plan(run, q->plan_file);
+        if (rc == 0)
+            rc = confirm(run, q, goal);
+        if (rc != 0)
+            return rc;
+        if (i == 0) {
+            if ((rc = wb_report_steps(run, q->with_sql)) != 0 || (rc = wb_report_fill(run, false)) != 0)
+                return rc;
+            wbl_event e = { .kind = WBL_EVENT_RUN_STARTED, .report = &run->h->report, .count = (uint32_t)run->plan.count };
+            wb_run_event(run, &e);
+        }
+        if (q->dry_run)
+            return run->plan.count ? 0 : WBL_NO_CHANGE;
+        rc = wb_run_external(run);
+        if (rc != 0)
+            return rc;
+        if (run->plan.count == 0)
+            return (rc = wb_remember_stale(run)) != 0 ? rc : i == 0 ? WBL_NO_CHANGE : 0;
+        rc = wb_run_tables(run);
+        uint32_t before = run->h->report.done_count;
+        if (rc == 0)
+            rc = wb_apply(run);
+        if (rc != WB_AGAIN)
+            return rc;
+        now.steps -= now.steps > 0 ? (int64_t)(run->h->report.done_count - before) : 0;
+        if (q->steps > 0 && now.steps <= 0)
+            return 0;
+        if ((rc = wb_run_reload(run)) != 0)
+            return rc;
+    }
+    return wb_fail(&run->cx, WBL_E_CONFLICT, WBL_EFFECT_NONE, "other runners keep changing the ledger");
+}
+
+static int run_goal(wbl_handle *h, const wbl_request *request, enum wb_goal goal, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wbl_request room;
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    if (!err)
+        err = &room_for_error;
+    const wbl_request *q = or_default(request, &room);
+    int rc = wb_run_begin(&run, h, err);
+    if (rc == 0)
+        rc = check_request(&run, q);
+    if (rc == 0)
+        rc = wb_run_files(&run, goal == WB_GOAL_DOWN);
+    if (rc == 0)
+        rc = wb_run_open(&run, !q->dry_run);
+    if (rc == 0)
+        rc = wb_run_load(&run, false);
+    if (rc == 0)
+        rc = execute(&run, q, goal);
+    if (run.graph.namespaces) {
+        int rc2 = wb_report_fill(&run, false); /* as it is now, also after a failure */
+        rc = rc >= 0 && rc2 != 0 ? rc2 : rc;
+    }
+    if (rc >= 0) {
+        wbl_event e = { .kind = WBL_EVENT_RUN_DONE, .report = &h->report };
+        h->report.duration_ms = wb_now_ms() - run.started_ms;
+        wb_run_event(&run, &e);
+    }
+    return wb_run_end(&run, rc);
+}
+
+int wbl_up(wbl_handle *h, const wbl_request *q, wbl_error *err) { return run_goal(h, q, WB_GOAL_UP, err); }
+int wbl_down(wbl_handle *h, const wbl_request *q, wbl_error *err) { return run_goal(h, q, WB_GOAL_DOWN, err); }
+int wbl_goto(wbl_handle *h, const wbl_request *q, wbl_error *err) { return run_goal(h, q, WB_GOAL_GOTO, err); }
+int wbl_redo(wbl_handle *h, const wbl_request *q, wbl_error *err) { return run_goal(h, q, WB_GOAL_REDO, err); }
+
+/* ---- the calls that look ---- */
+
+static int look(wbl_handle *h, wb_run *run, const wbl_request *q, bool with_text, wbl_error *err)
+{
+    int rc = wb_run_begin(run, h, err);
+    if (rc == 0)
+        rc = check_request(run, q);
+    if (rc == 0)
+        rc = wb_run_files(run, false);
+    if (rc == 0)
+        rc = wb_run_open(run, false);
+    if (rc == 0)
+        rc = wb_run_load(run, with_text);
+    return rc;
+}
+
+int wbl_plan(wbl_handle *h, const wbl_request *request, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wbl_request room;
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    const wbl_request *q = or_default(request, &room);
+    int rc = look(h, &run, q, false, err ? err : &room_for_error);
+    if (rc == 0)
+        rc = plan_once(&run, q, WB_GOAL_UP);
+    if (rc == 0)
+        rc = wb_report_steps(&run, q->with_sql);
+    if (run.graph.namespaces && rc == 0)
+        rc = wb_report_fill(&run, false);
+    if (rc == 0 && q->plan_file)
+        rc = write_plan(&run, q, q->plan_file);
+    if (rc == 0 && run.plan.count == 0)
+        rc = WBL_NO_CHANGE;
+    return wb_run_end(&run, rc);
+}
+
+static bool asks_for(const wbl_request *q, const char *ns)
+{
+    if (q->namespace_count == 0)
+        return true;
+    for (uint32_t i = 0; i < q->namespace_count; i++)
+        if (strcmp(q->namespaces[i], ns) == 0)
+            return true;
+    return false;
+}
+
+/* Only the namespaces that were asked for; an unknown one is an error. */
+static int narrow(wb_run *run, const wbl_request *q)
+{
+    wbl_report *r = &run->h->report;
+    wbl_namespace *kept = wb_arena_get(run->mem, (r->namespace_count + 1) * sizeof *kept);
+    uint32_t n = 0;
+    if (!kept)
+        return wb_nomem(&run->cx);
+    for (uint32_t i = 0; i < r->namespace_count; i++)
+        if (asks_for(q, r->namespaces[i].name))
+            kept[n++] = r->namespaces[i];
+    for (uint32_t k = 0; k < q->namespace_count; k++)
+        if (!wb_graph_find(&run->graph, q->namespaces[k], NULL))
+            return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no namespace \"%s\"", q->namespaces[k]);
+    r->namespaces = kept;
+    r->namespace_count = n;
+    return 0;
+}
+
+int wbl_status(wbl_handle *h, const wbl_request *request, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wbl_request room;
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    const wbl_request *q = or_default(request, &room);
+    int rc = look(h, &run, q, false, err ? err : &room_for_error);
+    if (rc == 0) {
+        settle(&run);
+        rc = wb_report_fill(&run, true);
+    }
+    if (rc == 0)
+        rc = narrow(&run, q);
+    return wb_run_end(&run, rc);
+}
+
+int wbl_history(wbl_handle *h, const wbl_request *request, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wbl_request room;
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    const wbl_request *q = or_default(request, &room);
+    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+    if (rc == 0)
+        rc = wb_run_files(&run, true);
+    if (rc == 0)
+        rc = wb_run_open(&run, false);
+    if (rc == 0)
+        rc = wb_run_load(&run, true);
+    size_t kept = 0;
+    for (size_t i = 0; rc == 0 && i < run.history.count; i++)
+        if (asks_for(q, run.history.records[i].ns))
+            run.history.records[kept++] = run.history.records[i];
+    if (rc == 0) {
+        run.history.count = kept;
+        rc = wb_report_attempts(&run, q->steps > 0 ? (uint64_t)q->steps : 0);
+    }
+    return wb_run_end(&run, rc);
+}
+
+/* Every file is read, also the down scripts: a fault in one is better found before it is needed. */
+static int read_every_script(wb_run *run)
+{
+    int first = 0;
+    for (size_t i = 0; i < run->set.migration_count; i++) {
+        wb_migration *m = &run->set.migrations[i];
+        for (int k = 0; k < 2; k++) {
+            int rc = wb_run_script(run, m, k ? &m->down : &m->up);
+            if (rc == WBL_E_NOMEM)
+                return rc;
+            if (rc != 0) {
+                wbl_finding *f = wb_finding_add(&run->cx, &run->h->findings, WBL_ERROR, "bad-file", "%s", run->cx.err->message);
+                if (!f)
+                    return WBL_E_NOMEM;
+                f->ns = m->ns;
+                f->version = m->version;
+                f->name = m->name;
+                f->file = wb_arena_dup(run->mem, run->cx.err->file);
+                f->line = run->cx.err->line;
+                f->column = run->cx.err->column;
+                f->hint = run->cx.err->hint[0] ? wb_arena_dup(run->mem, run->cx.err->hint) : NULL;
+                first = first ? first : rc;
+            }
+        }
+        if (!m->is_code) {
+            wb_script_release(&m->up);
+            wb_script_release(&m->down);
+        }
+    }
+    return 0;
+}
+
+int wbl_validate(wbl_handle *h, const wbl_request *request, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wbl_request room;
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    if (!err)
+        err = &room_for_error;
+    const wbl_request *q = or_default(request, &room);
+    bool connects = h->driver && !q->check_files_only;
+    int rc = wb_run_begin(&run, h, err);
+    if (rc == 0)
+        rc = check_request(&run, q);
+    if (rc == 0)
+        rc = wb_run_files(&run, false);
+    if (rc == 0 && connects)
+        rc = wb_run_open(&run, false);
+    if (rc == 0 && connects)
+        rc = wb_run_load(&run, false);
+    if (rc == 0 && !connects) {
+        run.sql = (wb_sql_options){ .dialect = h->driver ? wb_dialect_of(h->driver->name) : WB_SQL_POSTGRES };
+        rc = wb_graph_make(&run.cx, run.mem, &run.set, &h->config, NULL, 0, &h->findings, &run.graph);
+    }
+    if (rc == 0 && connects)
+        rc = wb_run_compare(&run);
+    if (rc == 0)
+        rc = read_every_script(&run);
+    if (rc == 0)
+        rc = wb_plan_validate(&run.cx, run.mem, &run.graph, &run.set, connects ? &run.state : NULL, &h->findings);
+    if (rc >= 0 && connects) {
+        int rc2 = wb_report_fill(&run, true);
+        rc = rc2 != 0 ? rc2 : rc;
+    }
+    if (q->verbose && run.has_set) {
+        h->report.paths = run.set.passed_over;
+        h->report.path_count = (uint32_t)run.set.passed_count;
+    }
+    if (rc == 0 && h->findings.errors)
+        rc = wb_fail(&run.cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%zu %s", h->findings.errors, h->findings.errors == 1 ? "error" : "errors");
+    return wb_run_end(&run, rc);
+}
+
+int wbl_verify(wbl_handle *h, const wbl_request *request, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wbl_request room;
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    const wbl_request *q = or_default(request, &room);
+    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+    if (rc == 0)
+        rc = check_request(&run, q);
+    if (rc == 0)
+        rc = wb_run_files(&run, true);
+    if (rc == 0)
+        rc = wb_run_open(&run, false);
+    if (rc == 0)
+        rc = wb_run_load(&run, false);
+    if (rc == 0)
+        rc = wb_report_fill(&run, false);
+    if (rc == 0)
+        rc = wb_verify(&run, q);
+    return wb_run_end(&run, rc);
+}
+
+int wbl_config(wbl_handle *h, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+    h->report.settings = h->config.settings;
+    h->report.setting_count = (uint32_t)h->config.setting_count;
+    return wb_run_end(&run, rc);
+}
+
+/* ---- new files ---- */
+
+static int files_written(wb_run *run, const char **paths, size_t count)
+{
+    run->h->report.paths = paths;
+    run->h->report.path_count = (uint32_t)count;
+    return 0;
+}
+
+int wbl_new(wbl_handle *h, const wbl_new_options *o, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+    if (rc == 0 && (!o || o->size != sizeof *o))
+        rc = wb_fail(&run.cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the options were not set up with wbl_new_options_init()");
+    const wb_driver *driver = h->driver; /* the next number counts the files of every database */
+    h->driver = NULL;
+    if (rc == 0)
+        rc = wb_run_files(&run, true);
+    h->driver = driver;
+    if (rc == WBL_E_INVALID && o && o->renumber)
+        rc = 0; /* two files of one version are what it is there to mend */
+    char now[16];
+    struct tm tm;
+    time_t t = (time_t)(wb_wall_ms() / 1000);
+    const char **paths = NULL;
+    size_t count = 0;
+    if (rc == 0 && (!gmtime_r(&t, &tm) || strftime(now, sizeof now, "%Y%m%d%H%M%S", &tm) == 0))
+        rc = wb_fail(&run.cx, WBL_E_INTERNAL, WBL_EFFECT_NONE, "the clock of this machine tells no time");
+    const wb_newfile_request q = { .options = o, .set = &run.set, .config = &h->config, .base_fd = h->base_fd, .now = now };
+    if (rc == 0)
+        rc = wb_newfile_write(&run.cx, run.mem, &q, &paths, &count);
+    if (rc == 0)
+        rc = files_written(&run, paths, count);
+    return wb_run_end(&run, rc);
+}
+
+int wbl_init(const char *working_dir, const char *url, char **out, wbl_error *err)
+{
+    wb_ctx cx = { .err = err };
+    WB_AUTOARENA wb_arena mem = { 0 };
+    WB_AUTOBUF wb_buf list = WB_BUF(WB_TEXT_MAX);
+    const char **paths = NULL;
+    size_t count = 0;
+    if (err)
+        wb_error_clear(err);
+    int fd = working_dir ? open(working_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : AT_FDCWD;
+    if (working_dir && fd < 0)
+        return wb_fail(&cx, WBL_E_IO, WBL_EFFECT_NONE, "can't open %s", working_dir);
+    int rc = wb_project_write(&cx, &mem, fd, url, &paths, &count);
+    if (fd >= 0)
+        (void)close(fd);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        wb_buf_addf(&list, "%s\n", paths[i]);
+    if (rc != 0 || !out)
+        return rc;
+    char *text = wb_buf_take(&list);
+    if (!text)
+        return wb_nomem(&cx);
+    *out = text;
+    return 0;
+}

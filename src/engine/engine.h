@@ -1,0 +1,114 @@
+/*
+ * engine.h - what the files of the engine share: the handle, and the state of one call.
+ *
+ * A call is a wb_run: run.c takes it through its phases (files, open, lock, load, settle, plan), apply.c executes the
+ * steps, verify.c remembers the catalog, report.c tells the outcome. Nothing of this is public.
+ */
+#ifndef WB_ENGINE_H
+#define WB_ENGINE_H
+
+#include "driver/driver.h"
+#include "ledger/ledger.h"
+#include "plan/plan.h"
+#include "source/source.h"
+#include "sql/sql.h"
+
+typedef struct wb_extra {              /* a migration that came through the library */
+    wb_migration migration;
+} wb_extra;
+
+struct wbl_handle {
+    wb_arena mem;                      /* lives as long as the handle */
+    wbl_options options;               /* strings copied */
+    wb_config config;
+    int base_fd;                       /* of working_dir; AT_FDCWD */
+    volatile int cancel;
+    wb_extra *extra;
+    size_t extra_count, extra_cap;
+    char session_id[37];               /* shown to the server, to know our own ghosts */
+
+    bool has_url;
+    wb_url url;
+    const wb_driver *driver;
+    wb_session *session;               /* opened by the first call that needs it */
+    bool session_read_only;
+    bool holds_lock;                   /* options.keep_lock: until the handle is closed */
+    wb_lock_key locks[5];              /* in the handle's arena */
+    size_t lock_count;
+
+    wb_arena call;                     /* lives until the next call: report, findings, plan */
+    wb_findings findings;
+    wbl_report report;
+};
+
+typedef struct wb_run {
+    wbl_handle *h;
+    wb_ctx cx;
+    wb_arena *mem;                     /* &h->call */
+    char run_id[37];
+    int64_t started_ms;
+    const char *who;                   /* user@host */
+
+    bool writes;                       /* takes the lock, may create tables */
+    bool has_set;
+    wb_source_set set;
+    wb_graph graph;
+    wb_ledger ledger;
+    wb_history history;
+    wb_snapshots snapshots;
+    bool has_ledger, has_history, has_catalog;   /* the table exists */
+    wb_state state;
+    wb_plan plan;
+    wb_sql_options sql;
+
+    const char *cursor;                /* single-row ledgers: the version that the row holds; NULL: no row */
+    bool cursor_dirty;
+    size_t step_index;                 /* of the step that runs, for events */
+    uint32_t reconnects;
+    wb_object *before;                 /* catalog before the namespace that runs now; NULL: not read */
+    size_t before_count;
+    bool remembers;                    /* the catalog is recorded after this run */
+} wb_run;
+
+/* Another runner was faster: load again and plan anew. Never leaves the engine. */
+#define WB_AGAIN 1000
+/* Reconnects of one run before it gives up. */
+#define WB_RECONNECT_MAX 5
+/* Tags of our row operations, so that a failure tells which one it was. */
+enum { WB_TAG_LEDGER = 1, WB_TAG_HISTORY = 2, WB_TAG_PROGRESS = 3 };
+
+/* run.c: the phases */
+int wb_run_begin(wb_run *, wbl_handle *, wbl_error *err);
+int wb_run_end(wb_run *, int rc);                                  /* releases, fills the report's totals; returns rc */
+int wb_run_files(wb_run *, bool may_be_missing);
+int wb_run_open(wb_run *, bool writes);                            /* connect, survey, lock, choose the ledger */
+int wb_run_load(wb_run *, bool with_text);                         /* ledger and history rows, then the state */
+int wb_run_reload(wb_run *);                                       /* after WB_AGAIN or a reconnect */
+int wb_run_tables(wb_run *);                                       /* creates what is missing */
+int wb_run_relock(wb_run *);                                       /* after a lost connection: reopen, lock, end our ghost */
+int wb_run_script(wb_run *, wb_migration *, wb_script *);          /* load, read, put variables in */
+int wb_run_compare(wb_run *);                                      /* applied files against their checksums */
+int wb_run_pending_scripts(wb_run *);
+int wb_run_plan(wb_run *, const wbl_request *, enum wb_goal);
+int wb_run_external(wb_run *);                                     /* notes what people did by hand; adopts rows without history */
+wb_record wb_run_record(const wb_run *, const wb_item *, const char *action, const char *state);
+void wb_run_event(wb_run *, wbl_event *);
+wb_ctx wb_run_quiet(wb_run *, wbl_error *scratch);                 /* a context for best-effort work that must not hide the first error */
+
+/* apply.c */
+int wb_apply(wb_run *);                                            /* WB_AGAIN: plan anew */
+
+/* verify.c */
+int wb_remember_start(wb_run *);
+int wb_remember(wb_run *, const char *ns);
+int wb_remember_stale(wb_run *);                                   /* a run that died before remembering */
+int wb_verify(wb_run *, const wbl_request *);
+
+/* report.c */
+int wb_report_fill(wb_run *, bool with_migrations);
+int wb_report_steps(wb_run *, bool with_sql);
+int wb_report_attempts(wb_run *, uint64_t limit);
+void wb_report_migration(const wb_run *, const wb_item *, wbl_migration *out);
+void wb_report_step(const wb_run *, const wb_step *, wbl_migration *out);
+
+#endif

@@ -1,0 +1,349 @@
+/*
+ * repair.c - the documented ways out, where nothing of a migration runs: force, baseline, repair, drop.
+ *
+ * Each writes ledger rows and the history rows that say so in one transaction, under the lock.
+ */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+
+/* ---- one transaction of ledger and history rows ---- */
+
+struct editor {
+    wb_run *run;
+    bool is_open;
+};
+
+static int start(struct editor *e)
+{
+    if (e->is_open)
+        return 0;
+    const wb_txn txn = { .fuse = "" };
+    int rc = wb_run_tables(e->run);
+    if (rc == 0)
+        rc = e->run->h->driver->begin(&e->run->cx, e->run->h->session, &txn);
+    e->is_open = rc == 0;
+    return rc;
+}
+
+static int finish(struct editor *e, int rc)
+{
+    wb_sync done;
+    const wb_driver *d = e->run->h->driver;
+    if (!e->is_open)
+        return rc;
+    if (rc == 0)
+        rc = d->commit(&e->run->cx, e->run->h->session);
+    if (rc == 0)
+        return d->sync(&e->run->cx, e->run->h->session, &done);
+    wbl_error scratch;
+    wb_ctx quiet = wb_run_quiet(e->run, &scratch);
+    (void)d->rollback(&quiet, e->run->h->session);
+    (void)d->sync(&quiet, e->run->h->session, &done);
+    return rc;
+}
+
+static int edit(struct editor *e, const wb_item *it, wb_change_kind kind, const char *after)
+{
+    wb_run *run = e->run;
+    const wb_change c = { .kind = kind, .ns = it->ns, .key = it->key, .row = it->row, .before = run->cursor,
+                          .before_dirty = run->cursor_dirty, .after = after, .direction = kind == WB_CHANGE_REVERT };
+    int rc = start(e);
+    return rc == 0 ? wb_ledger_change(&run->cx, run->h->session, &run->ledger, &c, WB_TAG_LEDGER) : rc;
+}
+
+static int note(struct editor *e, wb_item *it, const char *action, const char *state, const char *text)
+{
+    wb_run *run = e->run;
+    wb_record r = wb_run_record(run, it, action, state);
+    if (!r.id)
+        return wb_nomem(&run->cx);
+    r.note = text;
+    if (strcmp(state, "applied") == 0 && it->migration && !it->migration->is_code && it->migration->up.exists) {
+        wb_script *s = &it->migration->up;
+        int rc = wb_script_load(&run->cx, it->migration, s);
+        if (rc != 0)
+            return rc;
+        wb_sql_token_hash(&run->sql, s->text, s->len, s->tokens);
+        r.sha256 = s->sha256;
+        r.tokens = s->tokens;
+    }
+    int rc = start(e);
+    return rc == 0 ? wb_history_add(&run->cx, run->h->session, &run->history, &r, false, WB_TAG_HISTORY) : rc;
+}
+
+/* ---- force and baseline ---- */
+
+static int prepare(wb_run *run, wbl_handle *h, bool needs_files, wbl_error *err)
+{
+    int rc = wb_run_begin(run, h, err);
+    if (rc == 0)
+        rc = wb_run_files(run, !needs_files);
+    if (rc == 0)
+        rc = wb_run_open(run, true);
+    return rc == 0 ? wb_run_load(run, false) : rc;
+}
+
+static int choose_ns(wb_run *run, const char *ns, size_t *index)
+{
+    if (ns) {
+        if (wb_graph_find(&run->graph, ns, index))
+            return 0;
+        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no namespace \"%s\"", ns);
+    }
+    *index = 0;
+    if (run->graph.count == 1)
+        return 0;
+    int rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "which namespace? There are %zu", run->graph.count);
+    wb_hint(&run->cx, "Say it with --namespace NAME.");
+    return rc;
+}
+
+static int parse_version(wb_run *run, const char *version, const char **key)
+{
+    *key = NULL;
+    if (strcmp(version, "-1") == 0)
+        return 0;
+    if (!wb_version_valid(run->set.order, version))
+        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "\"%s\" is no version", version);
+    *key = wb_version_key(run->mem, run->set.order, version, strlen(version));
+    if (!*key)
+        return wb_nomem(&run->cx);
+    if (!wb_ledger_fits(&run->ledger, *key))
+        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "version %s does not fit the column version of %s", version,
+                       run->h->report.ledger);
+    return 0;
+}
+
+/* An item for a version that has neither file nor row yet, so that it can get a row. */
+static wb_item *new_item(wb_run *run, size_t ns_index, const char *version, const char *key)
+{
+    wb_item *it = wb_arena_get(run->mem, sizeof *it);
+    char *text = wb_arena_dup(run->mem, version);
+    if (!it || !text)
+        return NULL;
+    *it = (wb_item){ .ns = run->graph.namespaces[ns_index].name, .ns_index = ns_index, .key = key, .version = text,
+                     .state = WBL_STATE_PENDING };
+    return it;
+}
+
+static int force_rows(struct editor *e, size_t ns, const char *key, wb_item *target, const char *action, bool reverts)
+{
+    wb_run *run = e->run;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < run->state.ns_count[ns]; i++) {
+        wb_item *it = &run->state.items[run->state.ns_first[ns] + i];
+        bool below = key && wb_version_cmp(run->set.order, it->key, key) <= 0;
+        bool is_applied = it->row && !it->row->is_dirty;
+        if (below && !is_applied) {
+            rc = edit(e, it, it->row ? WB_CHANGE_CLEAN : WB_CHANGE_APPLY, NULL);
+            if (rc == 0)
+                rc = note(e, it, action, "applied", NULL);
+        } else if (!below && it->row && reverts) {
+            rc = edit(e, it, WB_CHANGE_REVERT, NULL);
+            if (rc == 0)
+                rc = note(e, it, action, "reverted", NULL);
+        }
+    }
+    if (rc == 0 && target && !target->row && target->state == WBL_STATE_PENDING && !target->migration) {
+        rc = edit(e, target, WB_CHANGE_APPLY, NULL);
+        if (rc == 0)
+            rc = note(e, target, action, "applied", "no file of this version");
+    }
+    return rc;
+}
+
+/* One row holds the version: it moves, and the history says it for each version that it passes. */
+static int force_single(struct editor *e, size_t ns, const char *key, wb_item *target, const char *action)
+{
+    wb_run *run = e->run;
+    int rc = 0;
+    if (key)
+        rc = edit(e, target, WB_CHANGE_APPLY, NULL);
+    else if (run->cursor)
+        rc = edit(e, &(wb_item){ .ns = WB_DEFAULT_NS, .key = run->cursor }, WB_CHANGE_REVERT, NULL);
+    for (size_t i = 0; rc == 0 && i < run->state.ns_count[ns]; i++) {
+        wb_item *it = &run->state.items[run->state.ns_first[ns] + i];
+        bool below = key && wb_version_cmp(run->set.order, it->key, key) <= 0;
+        if (below != (it->state == WBL_STATE_APPLIED))
+            rc = note(e, it, action, below ? "applied" : "reverted", NULL);
+    }
+    return rc;
+}
+
+static int set_version(wbl_handle *h, const char *ns, const char *version, const char *action, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wb_run run;
+    if (!h || !version)
+        return WBL_E_INVALID;
+    bool is_force = strcmp(action, "force") == 0;
+    int rc = prepare(&run, h, false, err ? err : &room_for_error);
+    size_t index = 0;
+    const char *key = NULL;
+    if (rc == 0)
+        rc = choose_ns(&run, ns, &index);
+    if (rc == 0)
+        rc = parse_version(&run, version, &key);
+    for (size_t i = 0; rc == 0 && !is_force && i < run.state.ns_count[index]; i++)
+        if (run.state.items[run.state.ns_first[index] + i].row) {
+            rc = wb_fail(&run.cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "namespace %s has a history already", run.graph.namespaces[index].name);
+            wb_hint(&run.cx, "A baseline is for a database without one. `whimbrel status` shows it, `whimbrel force` sets it.");
+        }
+    wb_item *target = rc == 0 && key ? wb_state_find(&run.state, &run.graph, run.graph.namespaces[index].name, key) : NULL;
+    if (rc == 0 && key && !target && !(target = new_item(&run, index, version, key)))
+        rc = wb_nomem(&run.cx);
+    if (rc == 0 && target && !target->migration) {
+        wbl_finding *f = wb_finding_add(&run.cx, &h->findings, WBL_WARNING, "no-file", "no file has version %s", version);
+        rc = f ? 0 : WBL_E_NOMEM;
+    }
+    struct editor e = { .run = &run };
+    if (rc == 0)
+        rc = run.ledger.shape->is_single_row ? force_single(&e, index, key, target, action)
+                                             : force_rows(&e, index, key, target, action, is_force);
+    rc = finish(&e, rc);
+    if (rc == 0)
+        rc = wb_run_reload(&run);
+    if (rc == 0)
+        rc = wb_report_fill(&run, false);
+    return wb_run_end(&run, rc == 0 && !e.is_open ? WBL_NO_CHANGE : rc);
+}
+
+int wbl_force(wbl_handle *h, const char *ns, const char *version, wbl_error *err)
+{
+    return set_version(h, ns, version, "force", err);
+}
+
+int wbl_baseline(wbl_handle *h, const char *ns, const char *version, wbl_error *err)
+{
+    return set_version(h, ns, version, "baseline", err);
+}
+
+/* ---- repair ---- */
+
+static int show_item(wb_run *run, const wb_item *it)
+{
+    bool is_unknown = it->state == WBL_STATE_UNKNOWN;
+    if (it->state != WBL_STATE_FAILED && !is_unknown)
+        return 0;
+    wbl_finding *f = wb_finding_add(&run->cx, &run->h->findings, is_unknown ? WBL_ERROR : WBL_WARNING, is_unknown ? "unknown" : "failed",
+                                    "%s %s: %s", it->ns, it->version, it->last && it->last->error ? it->last->error : "dirty in the ledger");
+    if (!f)
+        return wb_nomem(&run->cx);
+    f->ns = it->ns;
+    f->version = it->version;
+    f->name = it->name;
+    f->detail = it->last ? wb_arena_fmt(run->mem, "statements done: %u of %u; begun: %u", it->last->done, it->last->statements, it->last->begun) : NULL;
+    f->hint = is_unknown && it->resume_begun
+                  ? wb_arena_fmt(run->mem, "whimbrel repair %s %s --statement %u --did-run (or --did-not-run)", it->ns, it->version, it->resume_begun)
+              : is_unknown ? wb_arena_fmt(run->mem, "whimbrel repair %s %s --mark-applied (or --mark-reverted)", it->ns, it->version)
+                           : "Mend the file and run `whimbrel up`.";
+    return 0;
+}
+
+static int settle_statement(struct editor *e, wb_item *it, uint32_t statement, bool did_run)
+{
+    wb_run *run = e->run;
+    if (it->state != WBL_STATE_UNKNOWN && it->state != WBL_STATE_FAILED)
+        return wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "%s %s is not in an unknown state", it->ns, it->version);
+    if (statement == 0 || statement != it->resume_begun)
+        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the statement in question is %u, not %u", it->resume_begun, statement);
+    wb_record r = wb_run_record(run, it, "repair", "failed");
+    if (!r.id)
+        return wb_nomem(&run->cx);
+    r.protocol = WBL_PROTOCOL_STEPWISE;
+    r.statements = it->last ? it->last->statements : 0;
+    r.done = r.begun = did_run ? statement : statement - 1;
+    r.note = did_run ? "a person says that the statement ran" : "a person says that the statement did not run";
+    r.error = "interrupted";
+    int rc = start(e);
+    return rc == 0 ? wb_history_add(&run->cx, run->h->session, &run->history, &r, false, WB_TAG_HISTORY) : rc;
+}
+
+static int repair_item(struct editor *e, wb_item *it, int action, uint32_t statement)
+{
+    wb_run *run = e->run;
+    int rc;
+    switch (action) {
+    case WBL_REPAIR_MARK_APPLIED:
+        rc = run->ledger.shape->is_single_row || !it->row ? edit(e, it, WB_CHANGE_APPLY, NULL)
+             : it->row->is_dirty                          ? edit(e, it, WB_CHANGE_CLEAN, NULL) : 0;
+        return rc == 0 ? note(e, it, "repair", "applied", "marked as applied") : rc;
+    case WBL_REPAIR_MARK_REVERTED: {
+        const wb_item *below = NULL;
+        for (size_t i = 0; i < run->state.ns_count[it->ns_index]; i++) {
+            const wb_item *o = &run->state.items[run->state.ns_first[it->ns_index] + i];
+            if (o == it)
+                break;
+            below = o->state == WBL_STATE_APPLIED ? o : below;
+        }
+        rc = it->row || (run->ledger.shape->is_single_row && run->cursor) ? edit(e, it, WB_CHANGE_REVERT, below ? below->key : NULL) : 0;
+        return rc == 0 ? note(e, it, "repair", "reverted", "marked as reverted") : rc;
+    }
+    case WBL_REPAIR_ACCEPT_FILE:
+        if (it->state != WBL_STATE_APPLIED || !it->migration)
+            return wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "%s %s is not applied, or has no file", it->ns, it->version);
+        return note(e, it, "repair", "applied", "the file as it is now was accepted");
+    case WBL_REPAIR_STATEMENT_DID_RUN:
+    case WBL_REPAIR_STATEMENT_DID_NOT_RUN:
+        return settle_statement(e, it, statement, action == WBL_REPAIR_STATEMENT_DID_RUN);
+    default:
+        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no repair action %d", action);
+    }
+}
+
+int wbl_repair(wbl_handle *h, const char *ns, const char *version, int action, uint32_t statement, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    int rc = prepare(&run, h, true, err ? err : &room_for_error);
+    struct editor e = { .run = &run };
+    if (action == WBL_REPAIR_SHOW) {
+        for (size_t i = 0; rc == 0 && i < run.state.count; i++)
+            rc = show_item(&run, &run.state.items[i]);
+        if (rc == 0)
+            rc = wb_report_fill(&run, true);
+        return wb_run_end(&run, rc == 0 && h->findings.count == 0 ? WBL_NO_CHANGE : rc);
+    }
+    size_t index = 0;
+    const char *key = NULL;
+    if (rc == 0)
+        rc = choose_ns(&run, ns, &index);
+    if (rc == 0)
+        rc = version ? parse_version(&run, version, &key) : wb_fail(&run.cx, WBL_E_INVALID, WBL_EFFECT_NONE, "which version?");
+    wb_item *it = rc == 0 && key ? wb_state_find(&run.state, &run.graph, run.graph.namespaces[index].name, key) : NULL;
+    if (rc == 0 && !it)
+        rc = wb_fail(&run.cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no version %s in namespace %s", version, run.graph.namespaces[index].name);
+    if (rc == 0)
+        rc = repair_item(&e, it, action, statement);
+    rc = finish(&e, rc);
+    if (rc == 0)
+        rc = wb_run_reload(&run);
+    if (rc == 0)
+        rc = wb_report_fill(&run, false);
+    return wb_run_end(&run, rc);
+}
+
+/* ---- drop ---- */
+
+int wbl_drop(wbl_handle *h, const char *confirm, wbl_error *err)
+{
+    wbl_error room_for_error = { 0 };
+    wb_run run;
+    if (!h)
+        return WBL_E_INVALID;
+    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+    run.set = (wb_source_set){ .mem = run.mem };
+    if (rc == 0)
+        rc = wb_run_open(&run, true);
+    if (rc == 0 && (!confirm || strcmp(confirm, h->session->server.database) != 0)) {
+        rc = wb_fail(&run.cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "this drops every object in %s%s%s", h->session->server.database,
+                     h->session->server.schema[0] ? ", schema " : "", h->session->server.schema);
+        wb_hint(&run.cx, "Confirm with the name of the database: --confirm %s", h->session->server.database);
+    }
+    if (rc == 0)
+        rc = h->driver->drop_all(&run.cx, h->session);
+    return wb_run_end(&run, rc);
+}

@@ -1,0 +1,121 @@
+/*
+ * postgres.c - the dialect table of PostgreSQL.
+ *
+ * Facts: PostgreSQL 17, scan.l for the lexer. What refuses a transaction was tried on 11 to 18, alone, in a block, in a
+ * message of several statements and in a pipeline.
+ */
+#include "sql/classify.h"
+
+static const uint8_t classes[256] = WB_CLASSES(WB_CH_OPERATOR, WB_CH_INSIDE | WB_CH_STOP, 0, WB_CH_STOP,
+                                               WB_CH_OPERATOR);
+
+static const wb_form_row forms[] = {
+    { "function", WB_FORM_ROUTINE },
+    { "procedure", WB_FORM_ROUTINE },
+    { "rule", WB_FORM_RULE },
+    { NULL, WB_FORM_PLAIN },
+};
+
+static const wb_verb verbs[] = {
+    { "insert", WB_STMT_DML, 0, NULL, NULL },
+    { "update", WB_STMT_DML, 0, NULL, NULL },
+    { "delete", WB_STMT_DML, 0, NULL, NULL },
+    { "merge", WB_STMT_DML, 0, NULL, NULL },
+    { "copy", WB_STMT_DML, 0, NULL, NULL },
+
+    { "create", WB_STMT_DDL, 0, NULL, wb_read_create },
+    { "alter system", WB_STMT_DDL, WB_VERB_REPEATABLE, "ALTER SYSTEM can't run in a transaction", NULL },
+    { "alter", WB_STMT_DDL, 0, NULL, wb_read_alter },
+    { "drop", WB_STMT_DDL, 0, NULL, wb_read_drop },
+    { "truncate", WB_STMT_DDL, 0, NULL, wb_read_truncate },
+    { "comment", WB_STMT_DDL, WB_VERB_REPEATABLE, NULL, NULL },
+    { "grant", WB_STMT_DDL, WB_VERB_REPEATABLE, NULL, NULL },
+    { "revoke", WB_STMT_DDL, WB_VERB_REPEATABLE, NULL, NULL },
+    { "security label", WB_STMT_DDL, WB_VERB_REPEATABLE, NULL, NULL },
+    { "reassign", WB_STMT_DDL, WB_VERB_REPEATABLE, NULL, NULL },
+    { "import foreign schema", WB_STMT_DDL, 0, NULL, NULL },
+
+    { "select", WB_STMT_QUERY, 0, NULL, wb_read_query },
+    { "with", WB_STMT_QUERY, 0, NULL, wb_read_with },
+    { "values", WB_STMT_QUERY, 0, NULL, wb_read_query },
+    { "table", WB_STMT_QUERY, WB_VERB_REPEATABLE, NULL, NULL },
+    { "show", WB_STMT_QUERY, WB_VERB_REPEATABLE, NULL, NULL },
+    { "explain", WB_STMT_QUERY, WB_VERB_REPEATABLE, NULL, wb_read_explain },
+    { "fetch", WB_STMT_QUERY, 0, NULL, NULL },
+    { "move", WB_STMT_QUERY, 0, NULL, NULL },
+    { "declare", WB_STMT_QUERY, 0, NULL, wb_read_declare },
+    { "close", WB_STMT_QUERY, 0, NULL, NULL },
+
+    { "begin", WB_STMT_TXN, 0, NULL, wb_read_begin },
+    { "start transaction", WB_STMT_TXN, 0, NULL, wb_read_begin },
+    { "commit prepared", WB_STMT_TXN, 0, "COMMIT PREPARED can't run in a transaction", wb_read_prepared },
+    { "rollback prepared", WB_STMT_TXN, 0, "ROLLBACK PREPARED can't run in a transaction", wb_read_prepared },
+    { "prepare transaction", WB_STMT_TXN, 0, NULL, wb_read_prepared },
+    { "commit", WB_STMT_TXN, 0, NULL, wb_read_commit },
+    { "end", WB_STMT_TXN, 0, NULL, wb_read_commit },
+    { "rollback", WB_STMT_TXN, 0, NULL, wb_read_rollback },
+    { "abort", WB_STMT_TXN, 0, NULL, wb_read_rollback },
+    { "savepoint", WB_STMT_TXN, 0, NULL, wb_read_savepoint },
+    { "release", WB_STMT_TXN, 0, NULL, wb_read_release },
+
+    { "set", WB_STMT_SESSION, WB_VERB_LEAKS | WB_VERB_REPEATABLE, NULL, wb_read_set },
+    { "reset", WB_STMT_SESSION, WB_VERB_LEAKS | WB_VERB_REPEATABLE, NULL, NULL },
+    { "discard all", WB_STMT_SESSION, WB_VERB_LEAKS | WB_VERB_REPEATABLE, "DISCARD ALL can't run in a transaction",
+      NULL },
+    { "discard", WB_STMT_SESSION, WB_VERB_LEAKS | WB_VERB_REPEATABLE, NULL, NULL },
+    { "listen", WB_STMT_SESSION, WB_VERB_LEAKS | WB_VERB_REPEATABLE, NULL, NULL },
+    { "unlisten", WB_STMT_SESSION, WB_VERB_LEAKS | WB_VERB_REPEATABLE, NULL, NULL },
+    { "notify", WB_STMT_SESSION, 0, NULL, NULL },
+    { "load", WB_STMT_SESSION, WB_VERB_LEAKS | WB_VERB_REPEATABLE, NULL, NULL },
+    { "prepare", WB_STMT_SESSION, WB_VERB_LEAKS, NULL, NULL },
+    { "deallocate", WB_STMT_SESSION, WB_VERB_LEAKS, NULL, NULL },
+    { "lock", WB_STMT_SESSION, 0, NULL, NULL },
+
+    { "do", WB_STMT_ROUTINE, WB_VERB_LEAKS, NULL, NULL },
+    { "call", WB_STMT_ROUTINE, WB_VERB_LEAKS, NULL, NULL },
+    { "execute", WB_STMT_ROUTINE, WB_VERB_LEAKS, NULL, NULL },
+
+    { "vacuum", WB_STMT_MAINTENANCE, WB_VERB_REPEATABLE, "VACUUM can't run in a transaction", NULL },
+    { "analyze", WB_STMT_MAINTENANCE, WB_VERB_REPEATABLE, NULL, NULL },
+    { "analyse", WB_STMT_MAINTENANCE, WB_VERB_REPEATABLE, NULL, NULL },
+    { "reindex", WB_STMT_MAINTENANCE, WB_VERB_REPEATABLE, NULL, wb_read_reindex },
+    { "cluster", WB_STMT_MAINTENANCE, WB_VERB_REPEATABLE, NULL, wb_read_cluster },
+    { "repack", WB_STMT_MAINTENANCE, WB_VERB_REPEATABLE, NULL, wb_read_cluster },
+    { "checkpoint", WB_STMT_MAINTENANCE, WB_VERB_REPEATABLE, NULL, NULL },
+    { "refresh", WB_STMT_MAINTENANCE, WB_VERB_REPEATABLE, NULL, wb_read_refresh },
+    { NULL, WB_STMT_OTHER, 0, NULL, NULL },
+};
+
+/* DROP SUBSCRIPTION runs in a transaction once its slot_name is NONE; the statement alone does not tell. */
+static const wb_refusal refusals[] = {
+    { WB_ACT_CREATE, "index", true, 0, "CREATE INDEX CONCURRENTLY can't run in a transaction" },
+    { WB_ACT_DROP, "index", true, 0, "DROP INDEX CONCURRENTLY can't run in a transaction" },
+    { WB_ACT_CREATE, "database", false, 0, "CREATE DATABASE can't run in a transaction" },
+    { WB_ACT_DROP, "database", false, 0, "DROP DATABASE can't run in a transaction" },
+    { WB_ACT_CREATE, "tablespace", false, 0, "CREATE TABLESPACE can't run in a transaction" },
+    { WB_ACT_DROP, "tablespace", false, 0, "DROP TABLESPACE can't run in a transaction" },
+    { WB_ACT_DROP, "subscription", false, 0, "DROP SUBSCRIPTION with a replication slot can't run in a transaction" },
+    { WB_ACT_REINDEX, "schema", false, 0, "REINDEX SCHEMA can't run in a transaction" },
+    { WB_ACT_REINDEX, "database", false, 0, "REINDEX DATABASE can't run in a transaction" },
+    { WB_ACT_REINDEX, "system", false, 0, "REINDEX SYSTEM can't run in a transaction" },
+    { WB_ACT_REINDEX, NULL, true, 0, "REINDEX CONCURRENTLY can't run in a transaction" },
+    { WB_ACT_NONE, NULL, false, 0, NULL },
+};
+
+const wb_dialect_table wb_sql_postgres = {
+    .classes = classes,
+    .string_prefixes = "ebxn",
+    .name_quote = '"',
+    .has_nested_comments = true,
+    .has_dollar_quotes = true,
+    .has_escape_strings = true,
+    .has_client_commands = true,
+    .has_copy = true,
+    .has_concurrently = true,
+    .folds_names = true,
+    .keeps_modes = true,
+    .name_max = 63,
+    .forms = forms,
+    .verbs = verbs,
+    .refusals = refusals,
+};

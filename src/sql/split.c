@@ -1,0 +1,558 @@
+/*
+ * split.c - find the statements of a script.
+ *
+ * One forward pass without an allocation. The first words of a statement tell how it ends: most end at the next
+ * terminator, which the lexer finds fast; bodies that hold statements of their own are read token by token.
+ * Owns nothing. Facts: PostgreSQL 17, CREATE FUNCTION, CREATE RULE, COPY and psql; SQLite, lang_createtrigger and
+ * complete.c; MySQL 8.4, 15.6 and the DELIMITER command of its client.
+ */
+#include "sql/classify.h"
+#include "sql/directive.h"
+#include "sql/lex.h"
+
+#include <string.h>
+
+typedef struct splitter {
+    wb_ctx *cx;
+    const wb_sql_options *options;
+    const char *text;
+    wb_lexer lex;
+    bool has_to_classify;
+    wb_split_fn on_statement;
+    wb_directive_fn on_directive;      /* may be NULL */
+    void *user;
+
+    wb_statement st;                   /* the one being read */
+    uint32_t count;
+    bool is_inside;
+    wb_batch batch;                    /* waits for its statement */
+
+    const char *counted_to;            /* line ends before this are counted */
+    const char *line_start;
+    uint32_t line;
+} splitter;
+
+/* ---- places ---- */
+
+static void place_of(splitter *s, const char *at, uint32_t *line, uint32_t *column)
+{
+    while (s->counted_to < at) {
+        const char *nl = memchr(s->counted_to, '\n', (size_t)(at - s->counted_to));
+        if (!nl)
+            break;
+        s->line++;
+        s->line_start = s->counted_to = nl + 1;
+    }
+    if (s->counted_to < at)
+        s->counted_to = at;
+    *line = s->line;
+    *column = (uint32_t)(at - s->line_start) + 1;
+}
+
+/* Places are asked for from front to back, but for a fault: its opener may lie before what was counted. */
+static int fail_at(splitter *s, const char *at, int rc)
+{
+    uint32_t line, column;
+    wb_text_place(s->text, (size_t)(s->lex.end - s->text), (size_t)(at - s->text), s->options->first_line, &line,
+                  &column);
+    wb_at(s->cx, NULL, line, column);
+    return rc;
+}
+
+static int refuse(splitter *s, const char *at, const char *message)
+{
+    int rc = wb_fail(s->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "%s", message);
+    return fail_at(s, at, rc);
+}
+
+/* ---- what only a client understands ---- */
+
+static const struct client_row {
+    const char *name, *hint;
+} client_rows[] = {
+    { "connect", "A migration runs on one database; use a target or a URL for another one." },
+    { "c", "A migration runs on one database; use a target or a URL for another one." },
+    { "i", "Put the text of that file here, or make it a migration of its own." },
+    { "include", "Put the text of that file here, or make it a migration of its own." },
+    { "ir", "Put the text of that file here, or make it a migration of its own." },
+    { "include_relative", "Put the text of that file here, or make it a migration of its own." },
+    { "copy", "Write COPY ... FROM STDIN; with the data below it and a line \\. at its end." },
+    { ".", "This line ends the data of COPY ... FROM STDIN; there is none before it." },
+    { "set", "Declare it: -- whimbrel: variables name; then write ${name:literal} or ${name:ident}." },
+    { "gexec", "Use a DO block with EXECUTE." },
+    { "g", "End the statement with a semicolon." },
+    { NULL, "Remove the line: only psql understands it." },
+};
+
+static wb_str client_name(const wb_lexer *l, const char *backslash)
+{
+    const char *p = backslash + 1;
+    while (p < l->end && !(l->table->classes[(uint8_t)*p] & WB_CH_SPACE) && *p != '\\' && *p != ';')
+        p++;
+    return (wb_str){ backslash + 1, (size_t)(p - backslash - 1) };
+}
+
+static int refuse_client(splitter *s, const char *backslash)
+{
+    wb_str name = client_name(&s->lex, backslash);
+    const struct client_row *row = client_rows;
+    while (row->name && !wb_str_eq(name, row->name))
+        row++;
+    int shown = (int)wb_utf8_cut(name.p, name.len, 40);
+    int rc = wb_fail(s->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "psql command \\%.*s is not SQL", shown, name.p);
+    wb_hint(s->cx, "%s", row->hint);
+    return fail_at(s, backslash, rc);
+}
+
+/* A line that we take and the server must not get: the text can't be sent as a whole. */
+static int note_client_line(splitter *s)
+{
+    wb_directive_place d = { .is_client_line = true, .statements_before = s->count };
+    return s->on_directive ? s->on_directive(s->user, &d) : 0;
+}
+
+/* pg_dump writes these two around its output, to keep psql from running commands; they mean nothing to us. */
+static bool pass_restrict(splitter *s, const char *backslash)
+{
+    wb_str name = client_name(&s->lex, backslash);
+    if (!wb_str_eq(name, "restrict") && !wb_str_eq(name, "unrestrict"))
+        return false;
+    const char *nl = memchr(backslash, '\n', (size_t)(s->lex.end - backslash));
+    s->lex.p = s->lex.solid = s->lex.floor = nl ? nl : s->lex.end;
+    return true;
+}
+
+static int take_delimiter(splitter *s, const char *word_end)
+{
+    wb_lexer *l = &s->lex;
+    const char *nl = memchr(word_end, '\n', (size_t)(l->end - word_end));
+    wb_str rest = wb_str_trim((wb_str){ word_end, (size_t)((nl ? nl : l->end) - word_end) });
+    if (rest.len == 0)
+        return refuse(s, word_end, "DELIMITER has no value");
+    if (memchr(rest.p, '\\', rest.len) || memchr(rest.p, ' ', rest.len))
+        return refuse(s, rest.p, "DELIMITER has a blank or a backslash in its value");
+    l->delimiter = rest;
+    l->p = l->solid = l->floor = rest.p + rest.len;
+    return note_client_line(s);
+}
+
+static int stop(splitter *s, wb_token t)
+{
+    if (t.kind == WB_TOK_CLIENT)
+        return refuse_client(s, t.p);
+    if (s->lex.stopped != 0)
+        return s->lex.stopped;
+    return refuse(s, s->lex.fault_at, s->lex.fault);
+}
+
+static bool ends_reading(wb_token t)
+{
+    return t.kind <= WB_TOK_TERMINATOR || t.kind == WB_TOK_CLIENT;
+}
+
+/* ---- directives ---- */
+
+static int meet_directive(void *user, wb_str comment)
+{
+    splitter *s = user;
+    wb_str word, rest;
+    wb_directive_place d = {
+        .text = wb_lex_directive(comment),
+        .statements_before = s->count,
+        .is_inside = s->is_inside,
+    };
+    place_of(s, d.text.p, &d.line, &d.column);
+    wb_directive_cut(d.text, &word, &rest);
+    if (wb_str_ieq(word, "batch") && !s->is_inside) {
+        int rc = wb_batch_read(s->cx, rest, &s->batch);
+        if (rc != 0)
+            return fail_at(s, word.p, rc);
+    }
+    return s->on_directive ? s->on_directive(s->user, &d) : 0;
+}
+
+/* ---- how a statement ends: each reads on from token t and returns the one that ended it ---- */
+
+static wb_token read_plain(splitter *s, wb_token t)
+{
+    return ends_reading(t) ? t : wb_lex_to_terminator(&s->lex);
+}
+
+/*
+ * CREATE FUNCTION ... BEGIN ATOMIC a; b; END. No statement of a body begins with END, so an END right behind a
+ * semicolon (or behind ATOMIC) closes the body, whatever CASE expressions and column labels stand in between.
+ */
+static wb_token read_routine(splitter *s, wb_token t)
+{
+    bool is_open = false, after_begin = false, at_start = false;
+    int depth = 0;
+    const char *body = NULL;
+    for (; t.kind != WB_TOK_TERMINATOR || is_open; t = wb_lex_next(&s->lex)) {
+        if (t.kind != WB_TOK_TERMINATOR && ends_reading(t))
+            break;
+        if (is_open) {
+            if (at_start && wb_token_is(t, "end"))
+                is_open = false;
+            at_start = t.kind == WB_TOK_TERMINATOR;
+            continue;
+        }
+        if (after_begin && wb_token_is(t, "atomic")) {
+            is_open = at_start = true;
+            body = t.p;
+        }
+        depth += wb_token_is_symbol(t, '(') - wb_token_is_symbol(t, ')');
+        after_begin = depth == 0 && wb_token_is(t, "begin");
+    }
+    if (t.kind == WB_TOK_END && is_open) {
+        s->lex.fault = "BEGIN ATOMIC has no END";
+        s->lex.fault_at = body;
+        t.kind = WB_TOK_FAULT;
+    }
+    return t;
+}
+
+/* CREATE RULE ... DO (a; b) */
+static wb_token read_rule(splitter *s, wb_token t)
+{
+    int depth = 0;
+    for (; t.kind != WB_TOK_TERMINATOR || depth > 0; t = wb_lex_next(&s->lex)) {
+        if (t.kind != WB_TOK_TERMINATOR && ends_reading(t))
+            return t;
+        depth += wb_token_is_symbol(t, '(') - wb_token_is_symbol(t, ')');
+    }
+    return t;
+}
+
+/* CREATE TRIGGER ... BEGIN a; b; END: the rule of sqlite3_complete(), END between two semicolons. */
+static wb_token read_trigger(splitter *s, wb_token t)
+{
+    const char *body = NULL;
+    bool is_open = false, at_start = false;
+    for (; t.kind != WB_TOK_TERMINATOR || is_open; t = wb_lex_next(&s->lex)) {
+        if (t.kind != WB_TOK_TERMINATOR && ends_reading(t))
+            break;
+        if (!body && wb_token_is(t, "begin")) {
+            body = t.p;
+            is_open = true;
+        } else if (at_start && wb_token_is(t, "end")) {
+            is_open = false;
+        }
+        at_start = t.kind == WB_TOK_TERMINATOR;
+    }
+    if (t.kind == WB_TOK_END && is_open) {
+        s->lex.fault = "BEGIN of the trigger has no END";
+        s->lex.fault_at = body;
+        t.kind = WB_TOK_FAULT;
+    }
+    return t;
+}
+
+static bool is_any_word(wb_token t, const char *const *words)
+{
+    for (; *words; words++) {
+        if (wb_token_is(t, *words))
+            return true;
+    }
+    return false;
+}
+
+/* Whether this word opens a block that an END of its own closes. `before` is the token before it. */
+static bool opens_block(wb_token t, wb_token before)
+{
+    static const char *const always[] = { "begin", "case", "loop", "while", NULL };
+    static const char *const at_statement[] = { "if", "for", "repeat", NULL };
+    static const char *const leads[] = { "begin", "then", "else", "do", "loop", "repeat", NULL };
+    if (wb_token_is(before, "end"))
+        return false;                   /* END IF, END CASE, END LOOP */
+    if (is_any_word(t, always))
+        return true;
+    if (!is_any_word(t, at_statement))
+        return false;
+    return before.kind == WB_TOK_TERMINATOR || is_any_word(before, leads)
+        || (before.kind == WB_TOK_SYMBOL && before.len == 1 && *before.p == ':');
+}
+
+/* A stored program of MySQL without a DELIMITER line around it. IF() and REPEAT() are functions elsewhere. */
+static wb_token read_compound(splitter *s, wb_token t)
+{
+    int depth = 0;
+    const char *body = NULL;
+    wb_token before = t;
+    if (s->lex.delimiter.len != 1 || *s->lex.delimiter.p != ';')
+        return read_plain(s, t);
+    for (; t.kind != WB_TOK_TERMINATOR || depth > 0; t = wb_lex_next(&s->lex)) {
+        if (t.kind != WB_TOK_TERMINATOR && ends_reading(t))
+            break;
+        if (depth == 0 ? wb_token_is(t, "begin") : opens_block(t, before)) {
+            body = depth++ == 0 ? t.p : body;
+        } else if (depth > 0 && wb_token_is(t, "end")) {
+            depth--;
+        }
+        before = t;
+    }
+    if (t.kind == WB_TOK_END && depth > 0) {
+        s->lex.fault = "BEGIN has no END";
+        s->lex.fault_at = body;
+        t.kind = WB_TOK_FAULT;
+    }
+    return t;
+}
+
+/* COPY t FROM STDIN. FROM STDOUT is the same to the server (gram.y, copy_file_name). */
+static wb_token read_copy(splitter *s, wb_token t)
+{
+    int depth = 0;
+    bool from_client = false, is_binary = false;
+    wb_token before = t;
+    for (; !ends_reading(t); t = wb_lex_next(&s->lex)) {
+        depth += wb_token_is_symbol(t, '(') - wb_token_is_symbol(t, ')');
+        if (depth == 0 && wb_token_is(before, "from"))
+            from_client |= wb_token_is(t, "stdin") || wb_token_is(t, "stdout");
+        if (wb_token_is(t, "binary"))
+            is_binary |= depth == 0 || wb_token_is(before, "format");
+        else if (wb_token_is(before, "format") && t.kind >= WB_TOK_NAME && t.len == sizeof "'binary'" - 1)
+            is_binary |= wb_word_eq(t.p + 1, t.len - 2, "binary");
+        before = t;
+    }
+    s->st.has_copy_data = from_client && !is_binary;
+    return t;
+}
+
+/* Words that may stand between CREATE and the word that matters. */
+static bool is_passed_over(wb_token t)
+{
+    static const char *const words[] = { "or", "replace", "temp", "temporary", "aggregate", NULL };
+    return is_any_word(t, words);
+}
+
+static wb_form form_of_create(splitter *s, wb_token *t)
+{
+    enum { DEFINER_TOKENS_MAX = 16 };   /* DEFINER = 'user'@'host' SQL SECURITY INVOKER */
+    int left = 0;
+    for (;;) {
+        *t = wb_lex_next(&s->lex);
+        if (ends_reading(*t))
+            return WB_FORM_PLAIN;
+        for (const wb_form_row *row = s->lex.table->forms; row->word; row++) {
+            if (wb_token_is(*t, row->word))
+                return row->form;
+        }
+        if (wb_token_is(*t, "definer"))
+            left = DEFINER_TOKENS_MAX;
+        else if (left > 0 ? --left == 0 || wb_token_is(*t, "view") : !is_passed_over(*t))
+            return WB_FORM_PLAIN;
+    }
+}
+
+static wb_form form_of(splitter *s, wb_token *t)
+{
+    const wb_dialect_table *d = s->lex.table;
+    if (d->has_copy && wb_token_is(*t, "copy"))
+        return WB_FORM_COPY;
+    if (wb_token_is(*t, "explain") && d->forms->form == WB_FORM_TRIGGER) {
+        do {                            /* SQLite explains CREATE TRIGGER too */
+            *t = wb_lex_next(&s->lex);
+        } while (wb_token_is(*t, "query") || wb_token_is(*t, "plan"));
+    }
+    return wb_token_is(*t, "create") ? form_of_create(s, t) : WB_FORM_PLAIN;
+}
+
+static wb_token read_statement(splitter *s, wb_token t)
+{
+    switch (form_of(s, &t)) {
+    case WB_FORM_PLAIN:
+        return read_plain(s, t);
+    case WB_FORM_ROUTINE:
+        return read_routine(s, t);
+    case WB_FORM_RULE:
+        return read_rule(s, t);
+    case WB_FORM_TRIGGER:
+        return read_trigger(s, t);
+    case WB_FORM_COMPOUND:
+        return read_compound(s, t);
+    case WB_FORM_COPY:
+        return read_copy(s, t);
+    }
+    return t;
+}
+
+/* ---- the data of COPY ---- */
+
+static bool is_data_end(const char *line, const char *line_end)
+{
+    size_t len = (size_t)(line_end - line);
+    if (len == 3 && line[2] == '\r')
+        len = 2;
+    return len == 2 && line[0] == '\\' && line[1] == '.';
+}
+
+/* The data begins on the line after the statement and ends before a line that is \. alone. */
+static int take_copy_data(splitter *s, wb_token terminator)
+{
+    wb_lexer *l = &s->lex;
+    const char *at = s->text + s->st.offset;
+    if (terminator.kind == WB_TOK_END)
+        return refuse(s, at, "COPY ... FROM STDIN has no data");
+    const char *nl = memchr(l->p, '\n', (size_t)(l->end - l->p));
+    if (!nl)
+        return refuse(s, at, "COPY ... FROM STDIN has no data");
+    wb_str rest = wb_str_trim((wb_str){ l->p, (size_t)(nl - l->p) });
+    if (rest.len > 0 && !(rest.len > 1 && memcmp(rest.p, "--", 2) == 0))
+        return refuse(s, rest.p, "text behind COPY ... FROM STDIN; on the same line");
+
+    const char *data = nl + 1;
+    for (const char *p = data; p < l->end; p = nl + 1) {
+        nl = memchr(p, '\n', (size_t)(l->end - p));
+        if (!nl)
+            nl = l->end;
+        if (is_data_end(p, nl)) {
+            s->st.copy_offset = (size_t)(data - s->text);
+            s->st.copy_len = (size_t)(p - data);
+            l->p = l->solid = l->floor = nl;
+            return 0;
+        }
+        if (nl == l->end)
+            break;
+    }
+    int rc = refuse(s, at, "data of COPY ... FROM STDIN has no end");
+    wb_hint(s->cx, "Put a line with \\. alone behind the data.");
+    return rc;
+}
+
+/* ---- the pass ---- */
+
+static int take_statement(splitter *s, wb_token first)
+{
+    s->st = (wb_statement){ .index = s->count + 1, .offset = (size_t)(first.p - s->text), .batch = s->batch };
+    s->batch = (wb_batch){ 0 };
+    place_of(s, first.p, &s->st.line, &s->st.column);
+    wb_lex_mark(&s->lex, first.p);
+
+    s->is_inside = true;
+    wb_token last = read_statement(s, first);
+    s->is_inside = false;
+    if (last.kind != WB_TOK_TERMINATOR && last.kind != WB_TOK_END)
+        return stop(s, last);
+    s->st.len = (size_t)(wb_lex_close(&s->lex, last.p) - first.p);
+    if (s->st.has_copy_data) {
+        int rc = take_copy_data(s, last);
+        if (rc != 0)
+            return rc;
+    }
+    s->count++;
+    if (s->has_to_classify)
+        wb_classify(s->options, s->text, &s->st);
+    return s->on_statement(s->user, &s->st);
+}
+
+/* Between statements: passes over empty ones and over lines that are for a client. */
+static int find_first_token(splitter *s, wb_token *out)
+{
+    for (;;) {
+        wb_token t = wb_lex_next(&s->lex);
+        if (t.kind == WB_TOK_CLIENT && pass_restrict(s, t.p)) {
+            int rc = note_client_line(s);
+            if (rc != 0)
+                return rc;
+            continue;
+        }
+        if (t.kind == WB_TOK_FAULT || t.kind == WB_TOK_CLIENT)
+            return stop(s, t);
+        if (t.kind == WB_TOK_TERMINATOR)
+            continue;
+        if (s->lex.table->has_delimiter_lines && wb_token_is(t, "delimiter")) {
+            int rc = take_delimiter(s, t.p + t.len);
+            if (rc != 0)
+                return rc;
+            continue;
+        }
+        *out = t;
+        return 0;
+    }
+}
+
+static int split_all(splitter *s)
+{
+    for (;;) {
+        wb_token first = { 0 };
+        int rc = find_first_token(s, &first);
+        if (rc != 0 || first.kind == WB_TOK_END)
+            return rc;
+        rc = take_statement(s, first);
+        if (rc != 0)
+            return rc;
+    }
+}
+
+int wb_split_watched(wb_ctx *cx, const wb_sql_options *options, const char *text, size_t len, bool classify,
+                     wb_split_fn on_statement, wb_directive_fn on_directive, void *user)
+{
+    splitter s = {
+        .cx = cx,
+        .options = options,
+        .text = text,
+        .has_to_classify = classify,
+        .on_statement = on_statement,
+        .on_directive = on_directive,
+        .user = user,
+        .counted_to = text,
+        .line_start = text,
+        .line = options->first_line ? options->first_line : 1,
+    };
+    if (options->dialect == WB_SQL_NONE)
+        return wb_fail(cx, WBL_E_INTERNAL, WBL_EFFECT_NONE, "text of a database without SQL was split");
+    wb_lex_start(&s.lex, options, text, len);
+    s.lex.on_directive = meet_directive;
+    s.lex.user = &s;
+    const char *zero = len > 0 ? memchr(text, 0, len) : NULL;
+    if (zero)
+        return refuse(&s, zero, "text holds a NUL byte");
+    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+        s.lex.p = s.lex.solid = s.lex.floor = text + 3;
+    return split_all(&s);
+}
+
+int wb_split(wb_ctx *cx, const wb_sql_options *options, const char *text, size_t len, bool classify,
+             wb_split_fn on_statement, void *user)
+{
+    return wb_split_watched(cx, options, text, len, classify, on_statement, NULL, user);
+}
+
+/* ---- one statement ---- */
+
+typedef struct finder {
+    uint32_t index;
+    wb_statement found;
+} finder;
+
+static int stop_at_index(void *user, const wb_statement *st)
+{
+    finder *f = user;
+    if (st->index != f->index)
+        return 0;
+    f->found = *st;
+    return 1;
+}
+
+int wb_statement_find(wb_ctx *cx, const wb_sql_options *options, const char *text, size_t len, uint32_t index,
+                      wb_statement *out)
+{
+    finder f = { .index = index };
+    int rc = wb_split(cx, options, text, len, true, stop_at_index, &f);
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the script has no statement %u", index);
+    *out = f.found;
+    return 0;
+}
+
+void wb_text_place(const char *text, size_t len, size_t offset, uint32_t first_line, uint32_t *line, uint32_t *column)
+{
+    const char *p = text, *end = text + (offset < len ? offset : len);
+    uint32_t lines = first_line ? first_line : 1;
+    for (const char *nl; p < end && (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1)
+        lines++;
+    *line = lines;
+    *column = (uint32_t)(end - p) + 1;
+}

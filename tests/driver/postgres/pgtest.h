@@ -1,0 +1,152 @@
+/*
+ * pgtest.h - what the tests of the PostgreSQL driver share: a session, a second connection that looks, a clean schema.
+ *
+ * The server is WHIMBREL_TEST_PG_URL; without it every test is skipped and says so. Everything happens in the schema
+ * wb_driver_test, which each test finds empty.
+ */
+#ifndef PGTEST_H
+#define PGTEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "driver/postgres/pg.h"
+
+#define SCHEMA "wb_driver_test"
+#define RUN_ID "01900000-0000-7000-8000-000000000001"
+
+typedef struct fixture {
+    wb_arena mem;
+    wbl_error err;
+    wb_ctx cx;
+    wb_url url;
+    wb_session *session;
+    PGconn *looker;                    /* not ours: what another program sees */
+    int notices;
+    char notice[200];
+    int progress;
+} fixture;
+
+static inline void count_notice(void *user, const char *severity, const char *text)
+{
+    fixture *f = user;
+    f->notices++;
+    snprintf(f->notice, sizeof f->notice, "%s: %s", severity, text);
+}
+
+static inline void count_progress(void *user, const char *phase, uint64_t done, uint64_t total)
+{
+    fixture *f = user;
+    (void)phase;
+    (void)done;
+    (void)total;
+    f->progress++;
+}
+
+/* The first value of the answer; "" for none, "ERROR" for an error. Valid until the next call. */
+static inline const char *ask(PGconn *conn, const char *sql)
+{
+    static char value[4000];
+    PGresult *r = PQexec(conn, sql);
+    bool is_good = PQresultStatus(r) == PGRES_TUPLES_OK || PQresultStatus(r) == PGRES_COMMAND_OK;
+    if (!is_good)
+        print_message("# %s%s\n", sql, PQresultErrorMessage(r));
+    snprintf(value, sizeof value, "%s", !is_good ? "ERROR" : PQntuples(r) > 0 ? PQgetvalue(r, 0, 0) : "");
+    PQclear(r);
+    return value;
+}
+
+static inline void quiet(void *user, const PGresult *r)
+{
+    (void)user;
+    (void)r;
+}
+
+static inline wb_open_options options_of(fixture *f)
+{
+    return (wb_open_options){ .url = &f->url, .application = "whimbrel test", .run_id = RUN_ID, .connect_timeout_ms = 5000,
+                              .answer_timeout_ms = 10000 };
+}
+
+static inline int set_up(void **state)
+{
+    const char *base = getenv("WHIMBREL_TEST_PG_URL");
+    *state = NULL;
+    if (!base || !*base)
+        return 0;
+    fixture *f = calloc(1, sizeof *f);
+    f->cx = (wb_ctx){ .err = &f->err, .notice = count_notice, .progress = count_progress, .user = f };
+    f->looker = PQconnectdb(base);
+    if (PQstatus(f->looker) != CONNECTION_OK) {
+        print_message("# %s", PQerrorMessage(f->looker));
+        return -1;
+    }
+    PQsetNoticeReceiver(f->looker, quiet, NULL);
+    ask(f->looker, "DROP SCHEMA IF EXISTS " SCHEMA " CASCADE");
+    ask(f->looker, "DROP SCHEMA IF EXISTS " SCHEMA "_other CASCADE");
+    ask(f->looker, "CREATE SCHEMA " SCHEMA);
+    ask(f->looker, "SET search_path = " SCHEMA);
+    char text[1000];
+    snprintf(text, sizeof text, "%s%ssearch_path=" SCHEMA, base, strchr(base, '?') ? "&" : "?");
+    if (wb_url_parse(&f->cx, &f->mem, text, &f->url) != 0)
+        return -1;
+    wb_open_options o = options_of(f);
+    if (pg_open(&f->cx, &o, &f->session) != 0) {
+        print_message("# %s\n", f->err.message);
+        return -1;
+    }
+    *state = f;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    fixture *f = *state;
+    if (!f)
+        return 0;
+    pg_close(f->session);
+    ask(f->looker, "DROP SCHEMA IF EXISTS " SCHEMA " CASCADE");
+    ask(f->looker, "DROP SCHEMA IF EXISTS " SCHEMA "_other CASCADE");
+    PQfinish(f->looker);
+    wb_arena_done(&f->mem);
+    free(f);
+    return 0;
+}
+
+/* At the head of each test. */
+#define NEEDS_SERVER(f)                                                                                                \
+    fixture *f = *state;                                                                                               \
+    if (!f) {                                                                                                          \
+        print_message("# skipped: WHIMBREL_TEST_PG_URL is not set\n");                                                 \
+        skip();                                                                                                        \
+    }
+
+#define assert_good(f, call)                                                                                           \
+    do {                                                                                                               \
+        int good_rc = (call);                                                                                          \
+        if (good_rc != 0)                                                                                              \
+            print_message("# %s: %d %s (%s)\n", #call, good_rc, (f)->err.message, (f)->err.sqlstate);                  \
+        assert_int_equal(good_rc, 0);                                                                                  \
+    } while (0)
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static inline wb_piece piece_of(const char *text)
+{
+    return (wb_piece){ .text = text, .len = strlen(text), .statement_first = 1 };
+}
+
+static inline int run_text(fixture *f, const char *text)
+{
+    wb_piece p = piece_of(text);
+    return pg_run(&f->cx, f->session, &p);
+}
+
+#endif
