@@ -14,7 +14,7 @@ typedef struct parse {
     wb_ctx *cx;
     wb_arena *mem;
     const cli_syntax *syntax;
-    int count, at;                     /* words, and the next one */
+    int count, at; /* words, and the next one */
     char *const *words, *const *shown;
     cli_args *out;
 } parse;
@@ -72,7 +72,7 @@ static void names_add(parse *ps, names *list, const char *words)
     while (*words && list->count < WB_COUNT(list->items)) {
         size_t n = strcspn(words, " ");
         char *copy = wb_arena_str(ps->mem, words, n);
-        if (copy)                      /* without memory there is one proposal less */
+        if (copy) /* without memory there is one proposal less */
             list->items[list->count++] = copy;
         words += n + (words[n] == ' ');
     }

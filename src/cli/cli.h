@@ -49,6 +49,7 @@ int cli_table_print(wb_ctx *, cli_table *, cli_screen *, uint32_t indent);
 
 const char *cli_duration(char out[24], int64_t ms);    /* 3 ms, 1.2 s, 1m12s, 2h05m */
 const char *cli_ago(char out[48], const char *time);   /* "2 min ago"; the text itself when it is no time */
+const char *cli_second(wb_arena *, const char *time);  /* "2026-11-02 09:30:00" in UTC; other texts as they are */
 const char *cli_plural(uint32_t n);                    /* "" for one, "s" */
 
 /* ---- progress (progress.c, events.c) ------------------------------------------------------------------------- */
@@ -65,7 +66,9 @@ typedef struct cli_progress {
     bool has_bar;                      /* an unfinished line stands on errs */
     int64_t drawn_ms, said_ms, started_ms;
     uint32_t applied, reverted;        /* steps that are done */
-    uint32_t finding_count;            /* warnings that were shown */
+    uint32_t finding_count;            /* findings that came as events */
+    bool has_failed;
+    wbl_migration failed;              /* numbers of the step that failed; its texts are gone with the event */
     char waiting[192];
 } cli_progress;
 
@@ -85,6 +88,8 @@ typedef struct cli {
     wbl_report local;                  /* of commands without a handle */
     cli_screen out, errs;
     cli_progress progress;
+    int word_count;                    /* of the command line, with the program's name */
+    char **words, **shown;             /* the words, and the same with secrets covered */
     bool is_text;                      /* neither --json nor --events nor --quiet */
     bool is_json, is_events, is_quiet;
     uint32_t verbose;
@@ -119,18 +124,22 @@ bool cli_migrations_have_ns(const wbl_migration *, uint32_t count); /* any but "
 bool cli_namespaces_have_ns(const wbl_report *);
 const char *cli_join(cli *, const char *a, const char *b);          /* "a b" in the arena; "" without memory */
 int cli_exit_code(int rc, const wbl_error *, int signal_number);    /* exit.c */
-bool cli_wants_confirmation(const wbl_error *);
+bool cli_wants_confirmation(const wbl_error *);                     /* one that --yes or --confirm gives */
 typedef struct cli_exit_row {
     const char *code, *meaning;
 } cli_exit_row;
 extern const cli_exit_row cli_exit_rows[];
 extern const uint32_t cli_exit_row_count;
 
-void cli_hide_secrets(char *word);                                  /* hide.c */
+void cli_hide_secrets(char *word);                                  /* hide.c: *** in place */
+/* The next run of bytes that was covered in `shown`, a copy of `word` before that; NULL: there is none. Both move on. */
+const char *cli_next_secret(const char **word, const char **shown, size_t *len);
+void cli_scrub(char *text, const char *secret, size_t len);         /* covers each place where text repeats it */
 
 void cli_signals_start(void);                                       /* signals.c */
 void cli_signals_handle(wbl_handle *);                              /* whose run is stopped; NULL: exit at once */
 int cli_signal_caught(void);                                        /* 0: none */
+const char *cli_signal_name(int number);                            /* NULL: none of ours */
 
 /* ---- the table and what is made of it -------------------------------------------------------------------------- */
 

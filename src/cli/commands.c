@@ -2,7 +2,7 @@
  * commands.c - THE table: every command and every flag of the native command line.
  *
  * The parser, --help, completion, docs/commands.md and the man page are made from these rows. To add a command: write
- * its row (alphabetical in its group), its file with cli_run_<name>(), and run `meson compile -C build docs`.
+ * its row, its file with cli_run_<name>(), and run `meson compile -C build docs`.
  * In texts, `backticks` mark what is typed.
  */
 #include "cli/cli.h"
@@ -20,10 +20,13 @@ static const cli_flag globals[] = {
     { CLI_FILES_FORMAT, CLI_TEXT, 0, "files-format", "", "NAME", "format of the files: pairs, single, ..." },
     { CLI_LEDGER, CLI_TEXT, 0, "ledger", "", "TABLE", "name of the ledger: NAME or SCHEMA.NAME" },
     { CLI_PASSWORD_FILE, CLI_TEXT, 0, "password-file", "", "FILE", "read the password from the first line of a file" },
-    { CLI_LOCK_TIMEOUT, CLI_DURATION, 0, "lock-timeout", "", "TIME", "wait so long for another run (default: 5m; 0: not at all)" },
-    { CLI_CONNECT_TIMEOUT, CLI_DURATION, 0, "connect-timeout", "", "TIME", "wait so long for a connection (default: 10s)" },
+    { CLI_LOCK_TIMEOUT, CLI_DURATION, 0, "lock-timeout", "", "TIME",
+      "wait so long for another run (default: 5m; 0: not at all)" },
+    { CLI_CONNECT_TIMEOUT, CLI_DURATION, 0, "connect-timeout", "", "TIME",
+      "wait so long for a connection (default: 10s)" },
     { CLI_STATEMENT_TIMEOUT, CLI_DURATION, 0, "statement-timeout", "", "TIME", "stop a statement that takes longer" },
-    { CLI_DDL_LOCK_TIMEOUT, CLI_DURATION, 0, "ddl-lock-timeout", "", "TIME", "a statement's wait for a table lock (default: 5s)" },
+    { CLI_DDL_LOCK_TIMEOUT, CLI_DURATION, 0, "ddl-lock-timeout", "", "TIME",
+      "a statement's wait for a table lock (default: 5s)" },
     { CLI_DDL_LOCK_TRIES, CLI_NUMBER, 0, "ddl-lock-tries", "", "N", "how often such a wait is tried (default: 3)" },
     { CLI_GROUP, CLI_NUMBER, 0, "group", "", "N", "at most N migrations in one message; 1: no groups" },
     { CLI_JSON, CLI_SWITCH, 0, "json", "", NULL, "print one JSON document" },
@@ -39,14 +42,22 @@ static const cli_flag globals[] = {
 /* ---- flags of single commands ---- */
 
 #define FLAG_DRY_RUN                                                                                                   \
-    { CLI_DRY_RUN, CLI_SWITCH, 0, "dry-run", "", NULL, "show what would run, and change nothing" }
+    {                                                                                                                  \
+        CLI_DRY_RUN, CLI_SWITCH, 0, "dry-run", "", NULL, "show what would run, and change nothing"                     \
+    }
 #define FLAG_OUT_OF_ORDER                                                                                              \
-    { CLI_OUT_OF_ORDER, CLI_CHOICE, 0, "out-of-order", "", "apply|error|ignore",                                       \
-      "what to do with files older than what is applied" }
+    {                                                                                                                  \
+        CLI_OUT_OF_ORDER, CLI_CHOICE, 0, "out-of-order", "", "apply|error|ignore",                                     \
+            "what to do with files older than what is applied"                                                         \
+    }
 #define FLAG_NEWER                                                                                                     \
-    { CLI_NEWER, CLI_CHOICE, 0, "newer", "", "ok|warn|error", "what to say of a database newer than the files" }
+    {                                                                                                                  \
+        CLI_NEWER, CLI_CHOICE, 0, "newer", "", "ok|warn|error", "what to say of a database newer than the files"       \
+    }
 #define FLAG_ONLY                                                                                                      \
-    { CLI_ONLY, CLI_SWITCH, 0, "only", "", NULL, "refuse to run what the namespaces require as well" }
+    {                                                                                                                  \
+        CLI_ONLY, CLI_SWITCH, 0, "only", "", NULL, "refuse to run what the namespaces require as well"                 \
+    }
 
 static const cli_flag up_flags[] = {
     { CLI_TO, CLI_TEXT, 0, "to", "", "V", "up to and including this version" },
@@ -55,7 +66,8 @@ static const cli_flag up_flags[] = {
     FLAG_OUT_OF_ORDER,
     FLAG_NEWER,
     { CLI_PLAN, CLI_TEXT, 0, "plan", "", "FILE", "run exactly this plan of `whimbrel plan --out`, or refuse" },
-    { CLI_RETRY_FAILED, CLI_SWITCH, 0, "retry-failed", "", NULL, "try a failed migration again where the profile blocks it" },
+    { CLI_RETRY_FAILED, CLI_SWITCH, 0, "retry-failed", "", NULL,
+      "try a failed migration again where the profile blocks it" },
 };
 
 static const cli_flag down_flags[] = {
@@ -145,7 +157,8 @@ static const cli_command commands[] = {
         .usage = "[N]",
         .line = "apply pending migrations",
         .text =
-            "Applies what is pending, in order, and stops at the first failure; with N at most so many. Where the database "
+            "Applies what is pending, in order, and stops at the first failure; with N at most so many. Where the "
+            "database "
             "can, each migration and its record are one transaction, so a failure leaves nothing behind and the next "
             "`whimbrel up` simply tries again.\n\n"
             "With --namespace, what those namespaces require is applied first, and the output says so; --only refuses "
@@ -170,8 +183,10 @@ static const cli_command commands[] = {
         .text =
             "Runs the down scripts of the last migrations, newest first: one, N, down to a version that stays applied "
             "(--to), or all. When a file is gone, the down script that was stored when it was applied is used.\n\n"
-            "It refuses when an applied migration of another namespace depends on what would be reverted. `down --all`, "
-            "and any `down` on a target that is marked `protected`, asks first; where nobody can answer, --yes is needed.",
+            "It refuses when an applied migration of another namespace depends on what would be reverted. `down "
+            "--all`, "
+            "and any `down` on a target that is marked `protected`, asks first; where nobody can answer, --yes is "
+            "needed.",
         FLAGS(down_flags),
         .example = "whimbrel down\n"
                    "whimbrel down 2 --namespace identity\n"
@@ -221,8 +236,10 @@ static const cli_command commands[] = {
         .usage = "[N]",
         .line = "show what up would do",
         .text =
-            "Shows the migrations that `whimbrel up` would run, in order, in which way (atomic: in one transaction with "
-            "its record; stepwise: statement by statement, each recorded) and why, with warnings such as a missing down "
+            "Shows the migrations that `whimbrel up` would run, in order, in which way (atomic: in one transaction "
+            "with "
+            "its record; stepwise: statement by statement, each recorded) and why, with warnings such as a missing "
+            "down "
             "script. Nothing is changed and no lock is taken.\n\n"
             "--out keeps the plan in a file. `whimbrel up --plan FILE` runs exactly that, and refuses when files or "
             "database have changed since.",
@@ -240,10 +257,10 @@ static const cli_command commands[] = {
         .needs = CLI_NEEDS_HANDLE,
         .usage = "",
         .line = "where each namespace stands",
-        .text =
-            "For each namespace: the current version, the latest version among the files, how many are pending, and the one "
-            "thing to know: ok, pending, failed, unknown, dirty, disabled. With -v every migration is listed.\n\n"
-            "It takes no lock and creates nothing, so it works beside a run and on an empty database.",
+        .text = "For each namespace: the current version, the latest version among the files, how many are pending, "
+                "and the one "
+                "thing to know: ok, pending, failed, unknown, dirty, disabled. With -v every migration is listed.\n\n"
+                "It takes no lock and creates nothing, so it works beside a run and on an empty database.",
         FLAGS(status_flags),
         .example = "whimbrel status\n"
                    "whimbrel status --exit-code -q       # in a script: is there anything to do?\n"
@@ -260,8 +277,9 @@ static const cli_command commands[] = {
         .positional_max = 1,
         .usage = "[NS]",
         .line = "current version of the database",
-        .text = "Prints the current version: one word when there is one namespace, else a line for each. A dash says that "
-                "nothing is applied. The version of the program is `whimbrel --version`.",
+        .text =
+            "Prints the current version: one word when there is one namespace, else a line for each. A dash says that "
+            "nothing is applied. The version of the program is `whimbrel --version`.",
         .example = "whimbrel version\n"
                    "whimbrel version billing",
         .see = "status",
@@ -275,8 +293,9 @@ static const cli_command commands[] = {
         .positional_max = 1,
         .usage = "[N]",
         .line = "all attempts, newest first",
-        .text = "Every attempt at anything: up, down, force, baseline, repair, with its outcome, duration, who ran it and "
-                "the error; with N the newest so many.",
+        .text =
+            "Every attempt at anything: up, down, force, baseline, repair, with its outcome, duration, who ran it and "
+            "the error; with N the newest so many.",
         .example = "whimbrel history\n"
                    "whimbrel history 20 --namespace billing",
         .see = "status",
@@ -289,9 +308,10 @@ static const cli_command commands[] = {
         .needs = CLI_NEEDS_HANDLE,
         .usage = "",
         .line = "check the files, alone and against the ledger",
-        .text = "Looks for duplicate versions, gaps, missing down scripts, files that were edited after they were applied, "
-                "cycles and missing requirements. Everything is shown at once. Exits with 3 when there is an error; "
-                "warnings alone exit with 0.",
+        .text =
+            "Looks for duplicate versions, gaps, missing down scripts, files that were edited after they were applied, "
+            "cycles and missing requirements. Everything is shown at once. Exits with 3 when there is an error; "
+            "warnings alone exit with 0.",
         FLAGS(validate_flags),
         .example = "whimbrel validate\n"
                    "whimbrel validate --files-only       # in a pipeline without a database",
@@ -319,9 +339,10 @@ static const cli_command commands[] = {
         .needs = CLI_NEEDS_HANDLE,
         .usage = "",
         .line = "quick check at the start of a service",
-        .text = "One round trip: does the ledger exist, and is the schema new enough? Without flags the namespace `core`, "
-                "where there is one, must be at least at version 1. Exits with 3 when not. It creates nothing and opens no "
-                "migration file, unless --current asks whether something is pending.",
+        .text =
+            "One round trip: does the ledger exist, and is the schema new enough? Without flags the namespace `core`, "
+            "where there is one, must be at least at version 1. Exits with 3 when not. It creates nothing and opens no "
+            "migration file, unless --current asks whether something is pending.",
         FLAGS(check_flags),
         .example = "whimbrel check\n"
                    "whimbrel check --min core=2 --min billing=000003\n"
@@ -336,7 +357,8 @@ static const cli_command commands[] = {
         .needs = CLI_NEEDS_HANDLE,
         .usage = "",
         .line = "wait until the database answers, or has a version",
-        .text = "Waits until the database answers; with --for also until the namespaces are at least at these versions: what "
+        .text = "Waits until the database answers; with --for also until the namespaces are at least at these "
+                "versions: what "
                 "a service does while one job migrates. It only reads. Exits with 1 when the time is over.",
         FLAGS(wait_flags),
         .example = "whimbrel wait --timeout 60s && whimbrel up\n"
@@ -352,8 +374,9 @@ static const cli_command commands[] = {
         .positional_max = 2,
         .usage = "[NS] V",
         .line = "take over a database that has no history",
-        .text = "Records all versions up to V as applied, without running them: for a database whose tables exist already. "
-                "From then on `whimbrel up` applies what is newer.",
+        .text =
+            "Records all versions up to V as applied, without running them: for a database whose tables exist already. "
+            "From then on `whimbrel up` applies what is newer.",
         FLAGS(baseline_flags),
         .example = "whimbrel baseline 000003\n"
                    "whimbrel baseline billing --at 000002",
@@ -369,8 +392,10 @@ static const cli_command commands[] = {
         .positional_max = 2,
         .usage = "[NS] V",
         .line = "set the recorded version, and run nothing",
-        .text = "Makes V the current version of one namespace: everything up to it is recorded as applied, everything above "
-                "as not, and the dirty flag is cleared. Nothing runs. -1: nothing is applied. `whimbrel repair` is the finer "
+        .text = "Makes V the current version of one namespace: everything up to it is recorded as applied, everything "
+                "above "
+                "as not, and the dirty flag is cleared. Nothing runs. -1: nothing is applied. `whimbrel repair` is the "
+                "finer "
                 "tool when a single migration is in doubt.",
         .example = "whimbrel force 000004\n"
                    "whimbrel force billing 000002\n"
@@ -386,11 +411,12 @@ static const cli_command commands[] = {
         .positional_max = 2,
         .usage = "[[NS] V]",
         .line = "say what happened when nobody else can know",
-        .text =
-            "Alone it shows what is known of failed, unknown and edited migrations, and what to type. With a version and one "
-            "of the flags it records a person's decision; nothing is run.\n\n"
-            "--accept-file is for a file that was edited after it was applied while the database was changed by hand to "
-            "match it.",
+        .text = "Alone it shows what is known of failed, unknown and edited migrations, and what to type. With a "
+                "version and one "
+                "of the flags it records a person's decision; nothing is run.\n\n"
+                "--accept-file is for a file that was edited after it was applied while the database was changed by "
+                "hand to "
+                "match it.",
         FLAGS(repair_flags),
         .example = "whimbrel repair                      # what is known\n"
                    "whimbrel repair 000007 --statement 3 --did-run\n"
@@ -405,7 +431,8 @@ static const cli_command commands[] = {
         .needs = CLI_NEEDS_RUN,
         .usage = "--confirm DBNAME",
         .line = "remove everything from a database",
-        .text = "Drops every object of the schema that the connection works in, with its data: tables, views, functions, the "
+        .text = "Drops every object of the schema that the connection works in, with its data: tables, views, "
+                "functions, the "
                 "ledger, the history. Nothing brings them back, so the name of the database must be repeated.",
         FLAGS(drop_flags),
         .example = "whimbrel drop --confirm shop_test",
@@ -419,8 +446,9 @@ static const cli_command commands[] = {
         .needs = CLI_NEEDS_NOTHING,
         .usage = "",
         .line = "begin a project: configuration and first migration",
-        .text = "Writes a `whimbrel.yaml` with remarks and, where there are no migrations yet, a first one. What exists is "
-                "found and never overwritten.",
+        .text =
+            "Writes a `whimbrel.yaml` with remarks and, where there are no migrations yet, a first one. What exists is "
+            "found and never overwritten.",
         .example = "whimbrel init\n"
                    "whimbrel init --url sqlite:app.db",
         .see = "new config",
@@ -434,9 +462,10 @@ static const cli_command commands[] = {
         .positional_max = 2,
         .usage = "[NS] NAME",
         .line = "write the files of the next migration",
-        .text = "Creates an up and a down file with the next version, in the style of the directory (numbers or times, as "
-                "many digits as there are), and prints their paths. NAME becomes snake_case.\n\n"
-                "--renumber FILE is for two branches that took the same version: the file gets the next one.",
+        .text =
+            "Creates an up and a down file with the next version, in the style of the directory (numbers or times, as "
+            "many digits as there are), and prints their paths. NAME becomes snake_case.\n\n"
+            "--renumber FILE is for two branches that took the same version: the file gets the next one.",
         FLAGS(new_flags),
         .example = "whimbrel new \"add email to users\"\n"
                    "whimbrel new identity add_last_login\n"
@@ -451,8 +480,9 @@ static const cli_command commands[] = {
         .needs = CLI_NEEDS_HANDLE,
         .usage = "",
         .line = "the settings in force, and where each comes from",
-        .text = "A flag goes before the environment (`WHIMBREL_URL`, then `DATABASE_URL`), that before the configuration "
-                "file, that before the default. Passwords are hidden.",
+        .text =
+            "A flag goes before the environment (`WHIMBREL_URL`, then `DATABASE_URL`), that before the configuration "
+            "file, that before the default. Passwords are hidden.",
         .example = "whimbrel config\n"
                    "whimbrel config --json",
         .see = "init",

@@ -144,7 +144,10 @@ static void zsh_flag(wb_buf *b, const cli_flag *f)
             add_words(b, f->value, "|", "", " ");
             wb_buf_char(b, ')');
         } else if (f->value) {
-            wb_buf_addf(b, ":%s:%s", f->name, strcmp(f->value, "DIR") == 0 ? "_files -/" : is_file_value(f) ? "_files" : " ");
+            wb_buf_addf(b, ":%s:%s", f->name,
+                        strcmp(f->value, "DIR") == 0 ? "_files -/"
+                        : is_file_value(f)           ? "_files"
+                                                     : " ");
         }
         wb_buf_char(b, '\'');
     }

@@ -17,10 +17,10 @@ const cli_exit_row cli_exit_rows[] = {
 };
 const uint32_t cli_exit_row_count = WB_COUNT(cli_exit_rows);
 
-/* A refusal that `--yes` would lift names it; one because another migration depends on it does not. */
+/* A refusal that a flag would lift names the flag; one because another migration depends on it does not. */
 bool cli_wants_confirmation(const wbl_error *err)
 {
-    return err->code == WBL_E_REFUSED && (strstr(err->hint, "--yes") || strstr(err->message, "--yes"));
+    return err->code == WBL_E_REFUSED && (strstr(err->hint, "--yes") || strstr(err->hint, "--confirm"));
 }
 
 int cli_exit_code(int rc, const wbl_error *err, int signal_number)

@@ -76,7 +76,7 @@ static void put_source(cli_screen *s, uint32_t number, uint32_t number_cells, wb
 static void put_excerpt(cli_screen *s, const char *file, uint32_t number, uint32_t column)
 {
     WB_AUTOBUF wb_buf text = WB_BUF(WB_FILE_SIZE_MAX);
-    wb_ctx cx = { .err = NULL };       /* no excerpt is no failure: the file may be gone, or its path cut */
+    wb_ctx cx = { .err = NULL }; /* no excerpt is no failure: the file may be gone, or its path cut */
     wb_str line;
     if (number == 0 || wb_file_read(&cx, AT_FDCWD, file, file, &text) != 0 || text.len == 0 ||
         !line_of(&text, number, &line))
@@ -183,7 +183,7 @@ void cli_left_behind(wb_buf *b, const wbl_error *err, const wbl_migration *step,
     uint32_t at = err->statement ? err->statement : k + 1;
     if (err->effect == WBL_EFFECT_NONE) {
         wb_buf_str(b, "nothing");
-        if (step && step->state == WBL_STATE_FAILED && step->protocol == WBL_PROTOCOL_ATOMIC)
+        if (step && step->protocol == WBL_PROTOCOL_ATOMIC)
             wb_buf_str(b, ". It was rolled back");
     } else if (k == 0 && err->effect == WBL_EFFECT_SOME) {
         if (done)
@@ -211,19 +211,14 @@ void cli_left_behind(wb_buf *b, const wbl_error *err, const wbl_migration *step,
     wb_buf_char(b, '.');
 }
 
-static const wbl_migration *failed_step(const wbl_report *r)
-{
-    for (uint32_t i = 0; i < r->step_count; i++)
-        if (r->steps[i].state == WBL_STATE_FAILED || r->steps[i].state == WBL_STATE_UNKNOWN)
-            return &r->steps[i];
-    return NULL;
-}
-
 /* Only where something ran; a missing file or a held lock leaves nothing, and nobody asks. */
-static bool may_have_left(const wbl_error *err, const wbl_migration *step)
+static bool may_have_left(const cli *c, const wbl_migration *step)
 {
+    const wbl_error *err = &c->err;
     if (step || err->effect != WBL_EFFECT_NONE)
         return true;
+    if (!c->args.command || c->args.command->needs != CLI_NEEDS_RUN)
+        return false;
     return err->code == WBL_E_STATEMENT || err->code == WBL_E_LOCK_WAIT || err->code == WBL_E_CANCELLED;
 }
 
@@ -259,10 +254,15 @@ static void put_hint(cli *c, const char *hint)
         cli_put_lines(&c->errs, CLI_PLAIN, hint + 2 + line, hint[2 + line] == ' ' ? 0 : 2);
 }
 
-static const char *default_hint(const wbl_error *err)
+/* Where the library has no better advice. */
+static const char *default_hint(const cli *c)
 {
-    switch (err->code) {
-    case WBL_E_STATEMENT: return "mend the file and run it again.";
+    bool is_up = c->args.command && strcmp(c->args.command->name, "up") == 0;
+    switch (c->err.code) {
+    case WBL_E_STATEMENT:
+        if (is_up && c->err.effect == WBL_EFFECT_SOME)
+            return "mend the statement and run `whimbrel up`; it goes on from there.";
+        return is_up ? "mend the file and run `whimbrel up`." : "mend the file and run it again.";
     case WBL_E_OUTCOME: return "run it again; the run looks first.";
     case WBL_E_CANCELLED: return "run it again to go on.";
     case WBL_E_INTERNAL: return "this is a defect of whimbrel; a report with the command and this message helps.";
@@ -275,7 +275,10 @@ static const char *default_hint(const wbl_error *err)
 static void put_message(cli *c)
 {
     const wbl_error *e = &c->err;
+    const char *stopped_by = e->code == WBL_E_CANCELLED ? cli_signal_name(cli_signal_caught()) : NULL;
     cli_put(&c->errs, CLI_RED, "error: ");
+    if (stopped_by) /* the server's words for it follow */
+        cli_putf(&c->errs, CLI_PLAIN, "stopped by %s: ", stopped_by);
     cli_put(&c->errs, CLI_PLAIN, e->message);
     bool has_state = e->sqlstate[0] && !strstr(e->message, e->sqlstate);
     if (has_state && e->native)
@@ -302,7 +305,7 @@ static void put_where(cli *c, const wbl_migration *step)
 
 void cli_error_print(cli *c)
 {
-    const wbl_migration *step = failed_step(cli_report(c));
+    const wbl_migration *step = c->progress.has_failed ? &c->progress.failed : NULL;
     cli_progress_end(&c->progress);
     fflush(c->out.file);
     if (c->progress.has_header) /* behind the lines of a run */
@@ -310,9 +313,9 @@ void cli_error_print(cli *c)
     put_message(c);
     put_where(c, step);
     put_faults(c);
-    if (c->err.code < 0 && may_have_left(&c->err, step))
+    if (c->err.code < 0 && may_have_left(c, step))
         put_left_behind(c, step);
-    const char *hint = c->err.hint[0] ? c->err.hint : default_hint(&c->err);
+    const char *hint = c->err.hint[0] ? c->err.hint : default_hint(c);
     if (*hint)
         put_hint(c, hint);
     fflush(c->errs.file);

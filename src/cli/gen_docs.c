@@ -68,13 +68,16 @@ static void md_command(const cli_command *c)
 
 static void print_markdown(void)
 {
-    printf("# The commands of whimbrel\n\n"
-           "Made from the table in `src/cli/commands.c` by `gen-docs markdown`; edit the table, not this page.\n\n"
-           "    whimbrel [flags] COMMAND [flags]\n\n"
-           "Flags may stand before or behind the command: `--flag value`, `--flag=value`, `-u value`, `-qv`; `--` ends them. "
-           "Times are written `500ms`, `30s`, `5m`. Results go to stdout, progress and messages to stderr. `--json` prints "
-           "one document, also when the command fails; `--events` prints a line of JSON for each event, and that document "
-           "in the last line.\n\n");
+    printf(
+        "# The commands of whimbrel\n\n"
+        "Made from the table in `src/cli/commands.c` by `gen-docs markdown`; edit the table, not this page.\n\n"
+        "    whimbrel [flags] COMMAND [flags]\n\n"
+        "Flags may stand before or behind the command: `--flag value`, `--flag=value`, `-u value`, `-qv`; `--` ends "
+        "them. "
+        "Times are written `500ms`, `30s`, `5m`. Results go to stdout, progress and messages to stderr. `--json` "
+        "prints "
+        "one document, also when the command fails; `--events` prints a line of JSON for each event, and that document "
+        "in the last line.\n\n");
     printf("| Command | |\n|---|---|\n");
     for (uint32_t i = 0; i < cli_native.command_count; i++)
         printf("| [%s](#%s) | %s |\n", cli_native.commands[i].name, cli_native.commands[i].name,
@@ -171,10 +174,11 @@ static void print_man(void)
            ".SH SYNOPSIS\n.B whimbrel\n[\\fIflags\\fR] \\fICOMMAND\\fR [\\fIflags\\fR]\n"
            ".SH DESCRIPTION\n",
            WBL_VERSION);
-    man_text("Applies, reverts and checks migrations of PostgreSQL, SQLite and other databases. Flags may stand before or "
-             "behind the command. Times are written `500ms`, `30s`, `5m`. Results go to stdout, progress and messages to "
-             "stderr. `--json` prints one document, also when the command fails; `--events` prints a line of JSON for each "
-             "event, and that document in the last line.");
+    man_text(
+        "Applies, reverts and checks migrations of PostgreSQL, SQLite and other databases. Flags may stand before or "
+        "behind the command. Times are written `500ms`, `30s`, `5m`. Results go to stdout, progress and messages to "
+        "stderr. `--json` prints one document, also when the command fails; `--events` prints a line of JSON for each "
+        "event, and that document in the last line.");
     for (uint32_t g = 0; g < CLI_GROUP_COUNT; g++) {
         printf(".SH \"%s\"\n", cli_group_titles[g]);
         for (uint32_t i = 0; i < cli_native.command_count; i++)

@@ -3,16 +3,26 @@
  *
  * `ps` shows the arguments of every process to every user of a machine. main() copies the words first and then calls
  * this for each original, which overwrites secrets in place. It does not parse URLs properly, on purpose: it runs
- * before anything is known to be a URL, and hiding too much costs nothing here. The library never sees these words.
+ * before anything is known to be a URL, and hiding too much costs nothing here. The library gets the copies.
+ * What was covered is also kept out of every error message, wherever that comes from: cli_scrub().
  */
 #include "cli/cli.h"
 
 #include <string.h>
 
-static const char *const secret_keys[] = { "password", "passwd",  "sslpassword", "pwd",   "pass",
-                                           "secret",   "token",   "auth_token",  "authtoken",
-                                           "secret_access_key",   "aws_secret_access_key",
-                                           "session_token",       "aws_session_token" };
+static const char *const secret_keys[] = { "password",
+                                           "passwd",
+                                           "sslpassword",
+                                           "pwd",
+                                           "pass",
+                                           "secret",
+                                           "token",
+                                           "auth_token",
+                                           "authtoken",
+                                           "secret_access_key",
+                                           "aws_secret_access_key",
+                                           "session_token",
+                                           "aws_session_token" };
 
 static void cover(char *from, const char *to)
 {
@@ -58,6 +68,38 @@ static void cover_values(char *word)
                 stop += *stop == '\\' && stop[1] ? 2 : 1;
         }
         cover(value, stop);
+    }
+}
+
+/* Shorter ones are not looked for in messages: every other word would hold them. */
+#define SECRET_MIN 3
+
+const char *cli_next_secret(const char **word, const char **shown, size_t *len)
+{
+    while (**word && **word == **shown) {
+        ++*word;
+        ++*shown;
+    }
+    const char *start = *word;
+    while (**word && **word != **shown) {
+        ++*word;
+        ++*shown;
+    }
+    *len = (size_t)(*word - start);
+    return *len ? start : NULL;
+}
+
+void cli_scrub(char *text, const char *secret, size_t len)
+{
+    if (len < SECRET_MIN)
+        return;
+    for (char *p = text; *p; p++) {
+        size_t same = 0;
+        while (same < len && p[same] == secret[same])
+            same++;
+        bool is_cut = same >= SECRET_MIN && p[same] == 0; /* the message was full before the secret ended */
+        if (same == len || is_cut)
+            cover(p, p + same);
     }
 }
 

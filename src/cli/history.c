@@ -10,8 +10,8 @@ static cli_colour colour_of(const char *state)
     if (!state)
         return CLI_PLAIN;
     return strcmp(state, "failed") == 0 || strcmp(state, "unknown") == 0 ? CLI_RED
-           : strcmp(state, "started") == 0                              ? CLI_YELLOW
-                                                                        : CLI_PLAIN;
+           : strcmp(state, "started") == 0                               ? CLI_YELLOW
+                                                                         : CLI_PLAIN;
 }
 
 static void add_row(cli *c, cli_table *t, const wbl_attempt *a)
@@ -21,7 +21,7 @@ static void add_row(cli *c, cli_table *t, const wbl_attempt *a)
     const char *what = a->error ? a->error : a->note ? a->note : "";
     if (a->error && a->statements_done)
         what = wb_arena_fmt(&c->mem, "%s (%u of %u statements done)", a->error, a->statements_done, a->statements);
-    cli_table_add(t, CLI_PLAIN, a->started_at);
+    cli_table_add(t, CLI_PLAIN, cli_second(&c->mem, a->started_at));
     cli_table_add(t, CLI_PLAIN, a->ns);
     cli_table_add(t, CLI_PLAIN, cli_join(c, a->version, a->name));
     cli_table_add(t, CLI_PLAIN, a->action);

@@ -29,7 +29,7 @@ int cli_run_config(cli *c)
         cli_table_add(&t, CLI_BOLD, titles[i]);
     for (uint32_t i = 0; i < r->setting_count; i++) {
         cli_table_add(&t, CLI_PLAIN, r->settings[i].key);
-        cli_table_add(&t, CLI_PLAIN, r->settings[i].value);
+        cli_table_add(&t, CLI_PLAIN, r->settings[i].value && *r->settings[i].value ? r->settings[i].value : "-");
         cli_table_add(&t, CLI_DIM, r->settings[i].origin);
     }
     int printed = cli_table_print(&c->cx, &t, &c->out, 0);
@@ -42,8 +42,11 @@ int cli_run_completion(cli *c)
     const char *shell = c->args.positionals[0], *near = wb_nearest(shell, shells, WB_COUNT(shells));
     WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX);
     if (cli_completion(&b, shell) != 0)
-        return cli_usage_error(c, NULL, near ? "no shell `%s`; did you mean `%s`?" : "no shell `%s`; there are bash, zsh "
-                               "and fish", shell, near);
+        return cli_usage_error(c, NULL,
+                               near ? "no shell `%s`; did you mean `%s`?"
+                                    : "no shell `%s`; there are bash, zsh "
+                                      "and fish",
+                               shell, near);
     const char *text = wb_buf_cstr(&b);
     if (!text)
         return wb_nomem(&c->cx);

@@ -242,10 +242,24 @@ static bool parse_time(const char *text, int64_t *out_ms)
         zone += 1 + strspn(zone + 1, "0123456789");
     if (*zone && strcmp(zone, "Z") != 0 && strcmp(zone, "+00") != 0 && strcmp(zone, "+00:00") != 0)
         return false;
-    struct tm tm = { .tm_year = part[0] - 1900, .tm_mon = part[1] - 1, .tm_mday = part[2],
-                     .tm_hour = part[3], .tm_min = part[4], .tm_sec = part[5] };
+    struct tm tm = { .tm_year = part[0] - 1900,
+                     .tm_mon = part[1] - 1,
+                     .tm_mday = part[2],
+                     .tm_hour = part[3],
+                     .tm_min = part[4],
+                     .tm_sec = part[5] };
     *out_ms = (int64_t)timegm(&tm) * 1000;
     return true;
+}
+
+const char *cli_second(wb_arena *mem, const char *time)
+{
+    int64_t ms;
+    char *s = time && parse_time(time, &ms) ? wb_arena_str(mem, time, 19) : NULL;
+    if (!s)
+        return time;
+    s[10] = ' ';
+    return s;
 }
 
 const char *cli_ago(char out[48], const char *time)

@@ -51,8 +51,8 @@ static int print_steps(cli *c)
     for (uint32_t i = 0; i < r->step_count; i++) {
         const wbl_migration *m = &r->steps[i];
         const char *title = cli_join(c, m->version, m->name);
-        const char *count = m->statements ? wb_arena_fmt(&c->mem, "%u statement%s", m->statements,
-                                                         cli_plural(m->statements)) : "";
+        const char *count =
+            m->statements ? wb_arena_fmt(&c->mem, "%u statement%s", m->statements, cli_plural(m->statements)) : "";
         const char *why = m->is_out_of_order && !m->reason ? "out of order" : m->reason;
         cli_table_add(&t, CLI_PLAIN, m->ns);
         cli_table_add(&t, CLI_PLAIN, title);
@@ -79,7 +79,9 @@ static void print_scripts(cli *c)
         if (!m->script)
             continue;
         cli_putf(&c->out, CLI_BOLD, "\n-- %s%s%s %s\n", m->ns ? m->ns : "", m->ns ? " " : "", m->version,
-                 m->path ? m->path : m->name ? m->name : "");
+                 m->path   ? m->path
+                 : m->name ? m->name
+                           : "");
         for (const char *line = m->script; *line;) { /* as cli_put_lines(), but empty lines and tabs stay */
             size_t n = strcspn(line, "\n");
             char *copy = wb_arena_str(&c->mem, line, n);

@@ -2,8 +2,8 @@
  * progress.c - what a run shows while it works.
  *
  * What is done is a result and goes to stdout, one line for each migration. What is going on goes to stderr: on a
- * terminal one line that is drawn over at most ten times a second, elsewhere a plain line every ten seconds. The two
- * meet on a terminal, so the unfinished line is taken away before anything else is printed.
+ * terminal one line that is drawn over (progress at most ten times a second), elsewhere a plain line every ten seconds.
+ * The two meet on a terminal, so the unfinished line is taken away before anything else is printed.
  */
 #include "cli/cli.h"
 #include "cli/width.h"
@@ -75,12 +75,24 @@ static void step_done(cli_progress *p, const wbl_event *e)
     cli_put(p->out, CLI_PLAIN, "\n");
 }
 
+/* What the failure says later about the step. */
+static void keep_failed(cli_progress *p, const wbl_migration *m)
+{
+    p->has_failed = true;
+    p->failed = (wbl_migration){ .state = m->state,
+                                 .direction = m->direction,
+                                 .protocol = m->protocol,
+                                 .statements = m->statements,
+                                 .statements_done = m->statements_done };
+}
+
 static void step_failed(cli_progress *p, const wbl_event *e)
 {
     char text[24];
+    int64_t duration_ms = e->duration_ms > 0 ? e->duration_ms : p->started_ms ? wb_now_ms() - p->started_ms : 0;
     fflush(p->out->file);
     put_head(p, p->errs, e->migration);
-    cli_putf(p->errs, CLI_RED, "failed after %s\n", cli_duration(text, e->duration_ms));
+    cli_putf(p->errs, CLI_RED, "failed after %s\n", cli_duration(text, duration_ms));
 }
 
 /* ---- what is going on ---- */
@@ -120,13 +132,12 @@ static void add_phase(wb_buf *b, const wbl_event *e)
         wb_buf_str(b, e->text);
     else
         wb_buf_str(b, "running");
+    if (e->kind == WBL_EVENT_PROGRESS && e->total == 0 && e->done)
+        wb_buf_addf(b, ", %llu done", (unsigned long long)e->done);
     add_rate(b, e);
 }
 
-static bool has_share(const wbl_event *e)
-{
-    return e->total > 0 || (e->kind == WBL_EVENT_STATEMENT && e->count > 1);
-}
+static bool has_share(const wbl_event *e) { return e->total > 0 || (e->kind == WBL_EVENT_STATEMENT && e->count > 1); }
 
 static void add_share(wb_buf *b, const cli_screen *s, const wbl_event *e)
 {
@@ -139,23 +150,25 @@ static void add_share(wb_buf *b, const cli_screen *s, const wbl_event *e)
 static void draw(cli_progress *p, const wbl_event *e, int64_t now_ms)
 {
     WB_AUTOBUF wb_buf b = WB_BUF(LINE_BYTES_MAX);
-    char elapsed[24];
+    char elapsed[24] = "";
     add_share(&b, p->errs, e);
     add_phase(&b, e);
     if (now_ms - p->started_ms >= 1000)
-        wb_buf_addf(&b, "  %s", cli_duration(elapsed, now_ms - p->started_ms));
+        cli_duration(elapsed, now_ms - p->started_ms);
     if (!wb_buf_cstr(&b)) /* no memory: the line is a help, not a result */
         return;
     uint32_t head = 2 + (p->has_ns ? p->ns_cells + 2 : 0) + p->version_cells + 1 + p->name_cells + 2;
     uint32_t name = cells_of(e->migration->name);
     if (name > p->name_cells)
         head += name - p->name_cells;
-    if (head + 10 >= p->errs->width) /* a line that wraps can't be drawn over */
+    uint32_t tail = elapsed[0] ? (uint32_t)strlen(elapsed) + 2 : 0;
+    if (head + tail + 10 >= p->errs->width) /* a line that wraps can't be drawn over */
         return;
     fputc('\r', p->errs->file);
     put_head(p, p->errs, e->migration);
-    b.p[cli_width_cut(b.p, b.len, p->errs->width - 1 - head)] = 0;
+    b.p[cli_width_cut(b.p, b.len, p->errs->width - 1 - head - tail)] = 0;
     cli_put(p->errs, CLI_DIM, b.p);
+    cli_putf(p->errs, CLI_DIM, "%s%s", tail ? "  " : "", elapsed);
     fputs("\033[K", p->errs->file);
     fflush(p->errs->file);
     p->has_bar = true;
@@ -185,8 +198,8 @@ static void going_on(cli_progress *p, const wbl_event *e)
     if (!e->migration)
         return;
     if (p->errs->is_tty) {
-        /* The start of a migration is always shown: it may be the last news for an hour. */
-        if (e->kind == WBL_EVENT_STARTED || now_ms - p->drawn_ms >= DRAW_EVERY_MS)
+        /* The start of a migration or a statement is always shown: it may be the last news for an hour. */
+        if (e->kind != WBL_EVENT_PROGRESS || now_ms - p->drawn_ms >= DRAW_EVERY_MS)
             draw(p, e, now_ms);
     } else if (now_ms - p->said_ms >= SAY_EVERY_MS) {
         say(p, e, now_ms);
@@ -268,6 +281,8 @@ static bool is_news_of_a_plan(int32_t kind) { return kind == WBL_EVENT_WAITING |
 
 void cli_progress_event(cli_progress *p, const wbl_event *e)
 {
+    if (e->kind == WBL_EVENT_FAILED && e->migration)
+        keep_failed(p, e->migration);
     if (p->mode == CLI_AS_EVENTS)
         cli_events_put(p->out, e);
     else if (p->mode == CLI_AS_TEXT && (!p->is_muted || is_news_of_a_plan(e->kind)))

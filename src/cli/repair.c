@@ -62,8 +62,8 @@ static int read_action(cli *c, int *action, uint32_t *statement)
         cli_id flag;
         int action;
     } rows[] = {
-        { CLI_MARK_APPLIED, WBL_REPAIR_MARK_APPLIED },   { CLI_MARK_REVERTED, WBL_REPAIR_MARK_REVERTED },
-        { CLI_ACCEPT_FILE, WBL_REPAIR_ACCEPT_FILE },     { CLI_DID_RUN, WBL_REPAIR_STATEMENT_DID_RUN },
+        { CLI_MARK_APPLIED, WBL_REPAIR_MARK_APPLIED },         { CLI_MARK_REVERTED, WBL_REPAIR_MARK_REVERTED },
+        { CLI_ACCEPT_FILE, WBL_REPAIR_ACCEPT_FILE },           { CLI_DID_RUN, WBL_REPAIR_STATEMENT_DID_RUN },
         { CLI_DID_NOT_RUN, WBL_REPAIR_STATEMENT_DID_NOT_RUN },
     };
     uint32_t given = 0;
@@ -93,8 +93,8 @@ static void print_known(cli *c, const char *ns, const char *version)
     uint32_t shown = 0;
     for (uint32_t i = 0; i < r->finding_count; i++) {
         const wbl_finding *f = &r->findings[i];
-        bool is_other = (version && f->version && strcmp(f->version, version) != 0) ||
-                        (ns && f->ns && strcmp(f->ns, ns) != 0);
+        bool is_other =
+            (version && f->version && strcmp(f->version, version) != 0) || (ns && f->ns && strcmp(f->ns, ns) != 0);
         if (is_other || (f->severity == WBL_NOTE && c->verbose == 0))
             continue;
         cli_finding_print(&c->out, f);
@@ -118,12 +118,12 @@ static void print_done(cli *c, int rc, int action, const char *title, uint32_t s
         cli_putf(&c->out, CLI_PLAIN, "recorded: the file of %s as it is now is what was applied\n", title);
         break;
     case WBL_REPAIR_STATEMENT_DID_RUN:
-        cli_putf(&c->out, CLI_PLAIN, "recorded: statement %u of %s did run; `whimbrel up` goes on behind it\n", statement,
-                 title);
+        cli_putf(&c->out, CLI_PLAIN, "recorded: statement %u of %s did run; `whimbrel up` goes on behind it\n",
+                 statement, title);
         break;
     case WBL_REPAIR_STATEMENT_DID_NOT_RUN:
-        cli_putf(&c->out, CLI_PLAIN, "recorded: statement %u of %s did not run; `whimbrel up` runs it again\n", statement,
-                 title);
+        cli_putf(&c->out, CLI_PLAIN, "recorded: statement %u of %s did not run; `whimbrel up` runs it again\n",
+                 statement, title);
         break;
     }
 }
@@ -131,8 +131,8 @@ static void print_done(cli *c, int rc, int action, const char *title, uint32_t s
 int cli_run_repair(cli *c)
 {
     const char *ns, *version;
-    int action;
-    uint32_t statement;
+    int action = WBL_REPAIR_SHOW;
+    uint32_t statement = 0;
     int rc = cli_ns_version(c, &ns, &version);
     if (rc == 0)
         rc = read_action(c, &action, &statement);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const wbl_report *cli_report(const cli *c) { return c->handle ? wbl_report_get(c->handle) : &c->local; }
@@ -109,7 +110,7 @@ int cli_call(cli *c, int (*call)(wbl_handle *, const wbl_request *, wbl_error *)
         return call(c->handle, request, &c->err);
     }
     if (cli_signal_caught())
-        return wb_fail(&c->cx, WBL_E_CANCELLED, WBL_EFFECT_NONE, "stopped at the question");
+        return wb_fail(&c->cx, WBL_E_CANCELLED, WBL_EFFECT_NONE, "nothing was changed");
     rc = wb_fail(&c->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "not confirmed; nothing was changed");
     wb_hint(&c->cx, "--yes answers the question beforehand.");
     return rc;
@@ -196,22 +197,39 @@ static void put_document(cli *c, const wbl_error *failure, int exit_code)
 /* What could not be written counts as a failure, unless the reader went away on purpose (| head). */
 static int flush_all(cli *c, int exit_code)
 {
-    errno = 0;
+    struct stat st;
     bool is_bad = fflush(c->out.file) != 0 || ferror(c->out.file);
-    if (is_bad && errno != EPIPE && errno != 0) {
-        cli_putf(&c->errs, CLI_RED, "error: ");
-        cli_putf(&c->errs, CLI_PLAIN, "can't write the output: %s\n", strerror(errno));
+    bool may_end_early = fstat(fileno(c->out.file), &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+    if (is_bad && !may_end_early) {
+        cli_put(&c->errs, CLI_RED, "error: ");
+        cli_put(&c->errs, CLI_PLAIN, "can't write the output\n");
         exit_code = exit_code ? exit_code : 1;
     }
     fflush(c->errs.file);
     return exit_code;
 }
 
+/* A message may repeat a word of the command line, and that may be a URL in the wrong place. */
+static void scrub_error(cli *c)
+{
+    for (int i = 0; c->words && i < c->word_count; i++) {
+        const char *word = c->words[i], *shown = c->shown[i], *secret;
+        size_t len;
+        while ((secret = cli_next_secret(&word, &shown, &len))) {
+            cli_scrub(c->err.message, secret, len);
+            cli_scrub(c->err.hint, secret, len);
+        }
+    }
+}
+
 static int finish(cli *c, int rc)
 {
     cli_progress_end(&c->progress);
+    if (rc == WBL_E_CANCELLED && c->err.code != rc) /* a call that was stopped between two tries of something */
+        wb_fail(&c->cx, rc, WBL_EFFECT_NONE, "it was not finished");
     bool has_message = rc < 0 || (rc == WBL_CHECK_FAILED && c->err.message[0]);
     int exit_code = cli_exit_code(rc, &c->err, cli_signal_caught());
+    scrub_error(c);
     if (has_message)
         cli_error_print(c);
     if (c->is_json || c->is_events)
@@ -301,6 +319,9 @@ int cli_main(int argc, char **argv)
     cli c = { .err = { .version = WBL_ERROR_VERSION }, .local = { .size = sizeof(wbl_report) } };
     c.cx.err = &c.err;
     char **words = take_words(&c.mem, argc, argv);
+    c.word_count = argc;
+    c.words = words;
+    c.shown = argv;
     int rc = words ? 0 : wb_nomem(&c.cx), exit_code = 0;
     if (rc == 0)
         rc = cli_args_parse(&c.cx, &c.mem, &cli_native, argc > 0 ? argc - 1 : 0, words + 1, argv + 1, &c.args);

@@ -18,7 +18,7 @@ static volatile sig_atomic_t caught;
 static void say(const char *text)
 {
     ssize_t n = write(STDERR_FILENO, text, strlen(text));
-    (void)n;                           /* in a handler nothing can be done about it */
+    (void)n; /* in a handler nothing can be done about it */
 }
 
 static void on_signal(int number)
@@ -42,7 +42,7 @@ void cli_signals_start(void)
     sigemptyset(&action.sa_mask);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
-    action.sa_handler = on_signal;     /* without SA_RESTART: a prompt must end */
+    action.sa_handler = on_signal; /* without SA_RESTART: a prompt must end */
     for (size_t i = 0; i < WB_COUNT(numbers); i++)
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup, a shell's & */
             sigaction(numbers[i], &action, NULL);
@@ -50,3 +50,8 @@ void cli_signals_start(void)
 
 void cli_signals_handle(wbl_handle *handle) { running = handle; }
 int cli_signal_caught(void) { return caught; }
+
+const char *cli_signal_name(int number)
+{
+    return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : number == SIGHUP ? "SIGHUP" : NULL;
+}

@@ -13,6 +13,18 @@ static const wbl_migration *first_in_state(const wbl_report *r, const wbl_namesp
     return NULL;
 }
 
+/* Applied, and no file of it among the migrations. */
+static const wbl_migration *first_missing(const wbl_report *r, const wbl_namespace *ns)
+{
+    const wbl_migration *m = first_in_state(r, ns, WBL_STATE_MISSING);
+    for (uint32_t i = 0; !m && i < ns->migration_count; i++) {
+        const wbl_migration *one = &r->migrations[ns->migration_first + i];
+        if (one->state == WBL_STATE_APPLIED && !one->path)
+            m = one;
+    }
+    return m;
+}
+
 static const wbl_migration *first_dirty(const wbl_report *r, const wbl_namespace *ns)
 {
     for (uint32_t i = 0; i < ns->migration_count; i++)
@@ -38,8 +50,8 @@ static const char *failed_text(cli *c, const wbl_namespace *ns, const wbl_migrat
     if (!m)
         return s;
     const char *how = m->protocol == WBL_PROTOCOL_ATOMIC ? ", rolled back" : "";
-    if (m->protocol == WBL_PROTOCOL_STEPWISE && m->statements)
-        how = wb_arena_fmt(&c->mem, ", %u of %u statements done", m->statements_done, m->statements);
+    if (m->protocol == WBL_PROTOCOL_STEPWISE)
+        how = wb_arena_fmt(&c->mem, ", %u statement%s done,", m->statements_done, cli_plural(m->statements_done));
     const char *text = wb_arena_fmt(&c->mem, "%s%s%s%s", s, how ? how : "", m->error_at ? " " : "",
                                     m->error_at ? cli_ago(when, m->error_at) : "");
     return text ? text : s;
@@ -52,14 +64,14 @@ static cli_cell state_of(cli *c, const wbl_report *r, const wbl_namespace *ns)
         return (cli_cell){ "disabled", CLI_DIM };
     if (ns->unknown)
         return (cli_cell){ cli_join(c, named(c, "unknown", first_in_state(r, ns, WBL_STATE_UNKNOWN), ns->unknown),
-                                    "(see `whimbrel repair`)"), CLI_RED };
+                                    "(see `whimbrel repair`)"),
+                           CLI_RED };
     if (ns->failed)
         return (cli_cell){ failed_text(c, ns, first_in_state(r, ns, WBL_STATE_FAILED)), CLI_RED };
     if (ns->is_dirty)
         return (cli_cell){ named(c, "dirty", first_dirty(r, ns), 1), CLI_RED };
     if (ns->missing)
-        return (cli_cell){ named(c, "applied, file is gone", first_in_state(r, ns, WBL_STATE_MISSING), ns->missing),
-                           CLI_YELLOW };
+        return (cli_cell){ named(c, "applied, file is gone", first_missing(r, ns), ns->missing), CLI_YELLOW };
     if (ns->pending)
         return (cli_cell){ named(c, "pending", first_in_state(r, ns, WBL_STATE_PENDING), ns->pending), CLI_YELLOW };
     if (ns->skipped)
@@ -91,7 +103,9 @@ static int print_table(cli *c)
 
 static const char *state_name(int32_t state)
 {
-    static const char *const names[] = { "pending", "applied", "failed", "unknown", "late", "file is gone", "disabled" };
+    static const char *const names[] = {
+        "pending", "applied", "failed", "unknown", "late", "file is gone", "disabled"
+    };
     return state >= 0 && state < (int32_t)WB_COUNT(names) ? names[state] : "?";
 }
 
@@ -107,7 +121,8 @@ static int print_migrations(cli *c)
         cli_table_add(&t, CLI_PLAIN, m->ns);
         cli_table_add(&t, CLI_PLAIN, cli_join(c, m->version, m->name));
         cli_table_add(&t, CLI_PLAIN, state_name(m->state));
-        cli_table_add(&t, CLI_DIM, m->error ? m->error : m->applied_at ? m->applied_at : m->reason ? m->reason : "");
+        const char *more = m->error ? m->error : m->applied_at ? cli_second(&c->mem, m->applied_at) : m->reason;
+        cli_table_add(&t, CLI_DIM, more ? more : "");
     }
     cli_put(&c->out, CLI_PLAIN, "\n");
     return cli_table_print(&c->cx, &t, &c->out, 0);

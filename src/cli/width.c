@@ -119,7 +119,10 @@ uint32_t cli_utf8_next(const char *s, size_t len, size_t *step)
     *step = 1;
     if (p[0] < 0x80)
         return p[0];
-    size_t n = p[0] >= 0xC2 && p[0] <= 0xDF ? 2 : p[0] >= 0xE0 && p[0] <= 0xEF ? 3 : p[0] >= 0xF0 && p[0] <= 0xF4 ? 4 : 0;
+    size_t n = p[0] >= 0xC2 && p[0] <= 0xDF   ? 2
+               : p[0] >= 0xE0 && p[0] <= 0xEF ? 3
+               : p[0] >= 0xF0 && p[0] <= 0xF4 ? 4
+                                              : 0;
     if (n == 0 || n > len)
         return 0xFFFD;
     uint32_t c = p[0] & (0xFFu >> (n + 1));

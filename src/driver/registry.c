@@ -32,10 +32,10 @@ typedef void module_alloc_set(void *(*alloc)(size_t), void (*release)(void *));
 
 static const struct known {
     const char *name, *product;
-    const char *package;               /* that brings the module; NULL: this version has none */
-    const wb_driver *builtin;          /* NULL: a module */
+    const char *package;      /* that brings the module; NULL: this version has none */
+    const wb_driver *builtin; /* NULL: a module */
     const char *schemes[WORDS_MAX];
-    const char *suffixes[WORDS_MAX];   /* of directories and files, beside the name */
+    const char *suffixes[WORDS_MAX]; /* of directories and files, beside the name */
 } known[] = {
     { "sqlite", "SQLite", NULL, &wb_driver_sqlite, { "sqlite", "sqlite3", "file" }, { "sqlite3" } },
     { "postgres",
@@ -105,8 +105,9 @@ static int load_file(wb_ctx *cx, const struct known *k, const char *path, const 
         const char *why = dlerror();
         wb_fail(cx, WBL_E_UNSUPPORTED, WBL_EFFECT_NONE, "the driver for %s cannot be loaded: %s", k->product,
                 why ? why : path);
-        wb_hint(cx, "The driver is there, but something that it needs is missing: install %s again with what it "
-                    "depends on.",
+        wb_hint(cx,
+                "The driver is there, but something that it needs is missing: install %s again with what it "
+                "depends on.",
                 k->package ? k->package : path);
         return WBL_E_UNSUPPORTED;
     }

@@ -59,24 +59,12 @@ void wb_sqltext_value(wb_buf *b, const wb_sqltext *st, const wb_value *v)
         return;
     }
     switch (v->kind) {
-    case WB_VALUE_NULL:
-        wb_buf_str(b, "NULL");
-        break;
-    case WB_VALUE_TEXT:
-        wb_sqltext_literal(b, st, v->text.p, v->text.len);
-        break;
-    case WB_VALUE_INT:
-        wb_buf_addf(b, "%lld", (long long)v->number);
-        break;
-    case WB_VALUE_BOOL:
-        wb_buf_str(b, v->number ? st->true_text : st->false_text);
-        break;
-    case WB_VALUE_ELAPSED:
-        wb_buf_str(b, st->elapsed_text ? st->elapsed_text : "NULL");
-        break;
-    case WB_VALUE_NOW:
-        wb_buf_str(b, st->now_text);
-        break;
+    case WB_VALUE_NULL: wb_buf_str(b, "NULL"); break;
+    case WB_VALUE_TEXT: wb_sqltext_literal(b, st, v->text.p, v->text.len); break;
+    case WB_VALUE_INT: wb_buf_addf(b, "%lld", (long long)v->number); break;
+    case WB_VALUE_BOOL: wb_buf_str(b, v->number ? st->true_text : st->false_text); break;
+    case WB_VALUE_ELAPSED: wb_buf_str(b, st->elapsed_text ? st->elapsed_text : "NULL"); break;
+    case WB_VALUE_NOW: wb_buf_str(b, st->now_text); break;
     }
 }
 
@@ -186,9 +174,7 @@ static void insert(wb_buf *b, const wb_sqltext *st, const wb_row_op *op, const c
 void wb_sqltext_row_op(wb_buf *b, const wb_sqltext *st, const wb_row_op *op, const char *extra)
 {
     switch (op->op) {
-    case WB_OP_INSERT:
-        insert(b, st, op, extra);
-        return;
+    case WB_OP_INSERT: insert(b, st, op, extra); return;
     case WB_OP_UPDATE:
         wb_buf_str(b, "UPDATE ");
         wb_sqltext_table(b, st, op->table);

@@ -10,9 +10,9 @@
 
 typedef struct wb_sqltext {            /* how one database spells it */
     char ident_quote;                  /* '"' or '`' */
-    bool backslash_escapes;            /* in string literals: a backslash must be doubled (MySQL), or E'' used (PostgreSQL) */
+    bool backslash_escapes;            /* in string literals: a backslash must be doubled (MySQL) */
     bool escape_prefix;                /* PostgreSQL: E'...' when a backslash occurs, independent of settings */
-    bool use_parameters;               /* write ? for every value but NULL and NOW; the driver binds them in that order */
+    bool use_parameters;               /* write ? for every value but NULL and NOW; the driver binds them in order */
     const char *true_text, *false_text, *now_text; /* "TRUE", "1"; "CURRENT_TIMESTAMP" */
     const char *elapsed_text;          /* whole ms since the transaction began; NULL: the driver replaces such values first */
     const char *(*type_text)(const wb_column *, char *scratch, size_t size); /* SERIAL: may say PRIMARY KEY itself */

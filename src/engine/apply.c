@@ -8,6 +8,7 @@
 #include "engine/apply.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define PIECE_MAX ((size_t)1 << 20)        /* bytes of one piece of a script */
 #define GROUP_BYTES_MAX ((size_t)512 << 10)
@@ -136,14 +137,71 @@ void wb_step_place(wb_run *run, const wb_step *st)
     wb_at(&run->cx, s->shown, line, column);
 }
 
-static void tell_failed(wb_run *run, const wb_step *st)
+static void tell_failed(wb_run *run, const wb_step *st, int64_t duration_ms)
 {
     wbl_migration m;
     wb_report_step(run, st, &m);
     m.state = st->item->state;
-    wbl_event e = { .kind = WBL_EVENT_FAILED, .migration = &m, .error = run->cx.err,
+    wbl_event e = { .kind = WBL_EVENT_FAILED, .migration = &m, .error = run->cx.err, .duration_ms = duration_ms,
                     .index = (uint32_t)(st - run->plan.steps) + 1, .count = (uint32_t)run->plan.count };
     wb_run_event(run, &e);
+}
+
+/* ---- whose migration it is ---- */
+
+struct newest {                            /* record of a migration */
+    char seq[24], id[40], state[20], begun[12], done[12];
+};
+
+static int read_newest(void *user, const wb_str *cells, size_t count)
+{
+    (void)count;
+    struct newest *n = user;
+    const struct { char *to; size_t size; } cell[] = { { n->seq, sizeof n->seq }, { n->id, sizeof n->id },
+        { n->state, sizeof n->state }, { n->begun, sizeof n->begun }, { n->done, sizeof n->done } };
+    for (size_t i = 0; i < WB_COUNT(cell); i++)
+        wb_copy_text(cell[i].to, cell[i].size, cells[i].p ? cells[i].p : "", cells[i].len);
+    return 0;
+}
+
+/* The record that the plan was made from, unchanged. */
+static bool is_as_planned(const struct newest *n, const wb_record *last)
+{
+    int64_t seq = strtoll(n->seq, NULL, 10);
+    if (!last || seq != last->seq)
+        return seq <= (last ? last->seq : 0);
+    return strcmp(n->state, last->state) == 0 && strtoul(n->begun, NULL, 10) == last->begun &&
+           strtoul(n->done, NULL, 10) == last->done;
+}
+
+/* Whoever runs a migration last has its newest record. A run that was without the lock for a while, or on a database that
+   has none, may have been overtaken; inside a unit that holds the write lock the answer stays true until its end. */
+int wb_step_overtaken(wb_run *run, const wb_step *st, const char *id, bool has_row, bool *out)
+{
+    static const char *const columns[] = { "seq", "id", "state", "statements_begun", "statements_done" };
+    struct newest n = { .seq = "0" };
+    const wb_field where[] = { { "namespace", WB_TEXT(st->item->ns) }, { "version", WB_TEXT(st->item->version) } };
+    const wb_select sel = { .table = run->history.table.ref, .columns = columns, .column_count = WB_COUNT(columns),
+                            .where = where, .where_count = WB_COUNT(where), .order_by = "seq", .newest_first = true,
+                            .limit = 1, .fn = read_newest, .user = &n };
+    int rc = run->h->driver->rows(&run->cx, run->h->session, &sel, 1);
+    if (rc == 0)
+        *out = strcmp(n.id, id) != 0 && (has_row || !is_as_planned(&n, st->item->last));
+    return rc;
+}
+
+/* ---- a failure is recorded ---- */
+
+/* A stepwise attempt of which nothing is there: the ledger goes back to what it said before. (A row of its own stays
+   dirty after an up: that is how such a ledger shows a failure.) */
+static int withdraw_mark(wb_run *run, wb_ctx *cx, const wb_step *st)
+{
+    bool is_up = st->direction == WBL_UP, is_single = run->ledger.shape->is_single_row;
+    if (!run->ledger.shape->has_dirty || (is_up && !is_single))
+        return 0;
+    wb_change c = wb_step_change(run, st, !is_single ? WB_CHANGE_CLEAN : is_up ? WB_CHANGE_REVERT : WB_CHANGE_APPLY);
+    c.after = wb_step_after(run, st);
+    return wb_ledger_change(cx, run->h->session, &run->ledger, &c, WB_TAG_LEDGER);
 }
 
 /* Apart from the script's transaction, which is rolled back. When this fails too, the next run finds out by itself. */
@@ -155,17 +213,33 @@ int wb_step_failed(wb_run *run, wb_step *st, wb_record *r, int rc, bool has_effe
     wb_ctx quiet = wb_run_quiet(run, &scratch);
     const wb_txn txn = { .fuse = "" };
     wb_sync done;
-    bool is_cancelled = rc == WBL_E_CANCELLED;
-    st->item->state = is_cancelled && !has_effect ? WBL_STATE_PENDING : WBL_STATE_FAILED;
-    r->state = is_cancelled && !has_effect ? "cancelled" : rc == WBL_E_STATE && has_effect ? r->state : "failed";
+    bool is_new = r->seq == 0; /* a stepwise attempt has its row already, and its mark in the ledger */
+    bool is_withdrawn = rc == WBL_E_CANCELLED && !has_effect && is_new;
+    /* The script ended its transaction in secret, and may have made the ledger's "applied" durable. To believe that, or
+       to run it again, would be a guess: a person decides. */
+    bool is_doubtful = is_new && run->cx.err && run->cx.err->effect == WBL_EFFECT_UNKNOWN;
+    st->item->state = is_withdrawn ? WBL_STATE_PENDING : is_doubtful ? WBL_STATE_UNKNOWN : WBL_STATE_FAILED;
+    r->state = is_withdrawn                        ? "cancelled"
+               : is_doubtful                       ? "unknown"
+               : rc == WBL_E_STATE && has_effect ? r->state : "failed";
     r->error = run->cx.err ? run->cx.err->message : NULL;
-    bool is_new = r->seq == 0; /* a stepwise attempt has its row already */
-    wb_change c = wb_step_change(run, st, WB_CHANGE_MARK_FAILED);
+    wb_change c = wb_step_change(run, st, is_doubtful ? WB_CHANGE_DOUBT : WB_CHANGE_MARK_FAILED);
     c.has_effect = has_effect;
     (void)d->rollback(&quiet, s); /* whatever unit is open; without one it does nothing */
     int rc2 = d->begin(&quiet, s, &txn);
-    if (rc2 == 0 && is_new && !(is_cancelled && !has_effect))
+    bool is_overtaken = false;
+    if (rc2 == 0 && is_new && (run->reconnects || !(s->caps & (WB_CAP_LOCK_SESSION | WB_CAP_LOCK_LEASE)))) {
+        wb_ctx was = run->cx;
+        run->cx = quiet;
+        rc2 = wb_step_overtaken(run, st, r->id, false, &is_overtaken);
+        run->cx = was;
+    }
+    rc2 = is_overtaken ? WBL_E_CONFLICT : rc2; /* then the failure is no news */
+    if (rc2 == 0 && is_new && !is_withdrawn)
         rc2 = wb_ledger_change(&quiet, s, &run->ledger, &c, WB_TAG_LEDGER);
+    bool is_marked = !is_new || (st->item->is_dirty && !is_withdrawn); /* by this attempt, or by one before it */
+    if (rc2 == 0 && st->protocol == WBL_PROTOCOL_STEPWISE && is_marked && !has_effect)
+        rc2 = withdraw_mark(run, &quiet, st);
     if (rc2 == 0)
         rc2 = is_new ? wb_history_add(&quiet, s, &run->history, r, false, WB_TAG_HISTORY)
                      : wb_history_update(&quiet, s, &run->history, r, WB_TAG_HISTORY);
@@ -178,7 +252,7 @@ int wb_step_failed(wb_run *run, wb_step *st, wb_record *r, int rc, bool has_effe
         (void)d->rollback(&again, s);
         (void)d->sync(&again, s, &done); /* best effort: a failure that is not recorded is tried again, which is what it is for */
     }
-    tell_failed(run, st);
+    tell_failed(run, st, r->duration_ms);
     return rc;
 }
 
@@ -430,8 +504,13 @@ static int run_group(wb_run *run, size_t first, size_t count, wb_record *records
     wbl_error scratch;
     wb_ctx quiet = wb_run_quiet(run, &scratch);
     (void)d->rollback(&quiet, h->session);
-    if (d->sync(&quiet, h->session, &sync) == 0 || sync.committed)
-        *done = sync.committed;
+    int rc2 = d->sync(&quiet, h->session, &sync);
+    if (rc2 != 0 && wb_is_lost(h->session, rc2)) { /* now nobody knows of the units before it; the failure will come again */
+        if (run->cx.err)
+            *run->cx.err = scratch;
+        return rc2;
+    }
+    *done = sync.committed;
     h->session->failure = failure;
     return rc;
 }
@@ -465,6 +544,11 @@ static int run_atomic(wb_run *run, size_t first, size_t count, size_t *finished)
             continue; /* proven not to have run: run_group again, or finished */
         if (rc == 0)
             return wb_fail(&run->cx, WBL_E_INTERNAL, WBL_EFFECT_UNKNOWN, "%u of %zu transactions are confirmed", done, left);
+        if (done == left) { /* what failed came behind the last one: the session could not be reset */
+            if (run->cx.err)
+                run->cx.err->effect = WBL_EFFECT_NONE;
+            return rc;
+        }
         wb_step *bad = &run->plan.steps[first + *finished];
         if (wb_is_retryable(run, rc) && tries < run->h->config.ddl_lock_tries && !wb_cancelled(&run->cx)) {
             wb_retry_pause(run, tries++);

@@ -18,6 +18,8 @@ bool wb_is_lost(const wb_session *, int rc);
 bool wb_is_retryable(const wb_run *, int rc);
 void wb_retry_pause(wb_run *, int tries);
 int64_t wb_step_lock_timeout(const wb_run *, const wb_script *);
+/* Is somebody else at this migration? id: of our own record; has_row: it is in the history. */
+int wb_step_overtaken(wb_run *, const wb_step *, const char *id, bool has_row, bool *out);
 int wb_stepwise(wb_run *, wb_step *);
 
 #endif

@@ -172,6 +172,8 @@ static int execute(wb_run *run, const wbl_request *q, enum wb_goal goal)
             rc = require_plan(run, q->plan_file);
         if (rc == 0)
             rc = confirm(run, q, goal);
+        if (rc < 0 && run->was_overtaken) /* the plan says "nothing was touched", and this run had touched something */
+            run->cx.err->effect = WBL_EFFECT_UNKNOWN;
         if (rc != 0)
             return rc;
         if (i == 0) {
@@ -223,11 +225,12 @@ static int run_goal(wbl_handle *h, const wbl_request *request, enum wb_goal goal
         rc = wb_run_load(&run, false);
     if (rc == 0)
         rc = execute(&run, q, goal);
-    if (run.graph.namespaces) {
+    if (run.state.ns_first) {
         int rc2 = wb_report_fill(&run, false); /* as it is now, also after a failure */
         rc = rc >= 0 && rc2 != 0 ? rc2 : rc;
     }
     if (rc >= 0) {
+        wb_error_clear(err); /* of what was settled on the way */
         wbl_event e = { .kind = WBL_EVENT_RUN_DONE, .report = &h->report };
         h->report.duration_ms = wb_now_ms() - run.started_ms;
         wb_run_event(&run, &e);

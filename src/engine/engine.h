@@ -65,6 +65,7 @@ typedef struct wb_run {
     bool cursor_dirty;
     size_t step_index;                 /* of the step that runs, for events */
     uint32_t reconnects;
+    bool was_overtaken;                /* another run went on with a migration that this one had begun */
     wb_object *before;                 /* catalog before the namespace that runs now; NULL: not read */
     size_t before_count;
     bool remembers;                    /* the catalog is recorded after this run */

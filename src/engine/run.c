@@ -578,6 +578,41 @@ static int note_one(wb_run *run, wb_item *it, bool adopts)
     return wb_history_add(&run->cx, run->h->session, &run->history, &r, false, WB_TAG_HISTORY);
 }
 
+/* A down that stopped before its first statement, and is not gone on with now: the ledger still carries its mark. */
+static bool is_abandoned_down(const wb_run *run, const wb_item *it)
+{
+    if (!it->last || !it->is_dirty || !wb_item_is_applied(it) || it->resume_done || it->resume_begun)
+        return false;
+    for (size_t i = 0; i < run->plan.count; i++)
+        if (run->plan.steps[i].item == it)
+            return false;
+    return true;
+}
+
+static int withdraw_down(wb_run *run, wb_item *it)
+{
+    bool is_single = run->ledger.shape->is_single_row;
+    const wb_change c = { .kind = is_single ? WB_CHANGE_APPLY : WB_CHANGE_CLEAN, .ns = it->ns, .key = it->key, .row = it->row,
+                          .before = run->cursor, .before_dirty = run->cursor_dirty, .direction = WBL_DOWN };
+    wb_record r = wb_run_record(run, it, "down", "failed");
+    wb_ledger_row *row = wb_arena_get(run->mem, sizeof *row);
+    if (!r.id || !row)
+        return wb_nomem(&run->cx);
+    r.protocol = it->last->protocol;
+    r.statements = it->last->statements;
+    r.error = "its run ended before the first statement";
+    int rc = wb_ledger_change(&run->cx, run->h->session, &run->ledger, &c, WB_TAG_LEDGER);
+    if (rc == 0)
+        rc = wb_history_add(&run->cx, run->h->session, &run->history, &r, false, WB_TAG_HISTORY);
+    if (rc != 0)
+        return rc;
+    *row = (wb_ledger_row){ .ns = it->ns, .key = it->key, .text = it->key, .applied_at = it->row ? it->row->applied_at : NULL };
+    it->row = row;
+    it->is_dirty = run->cursor_dirty = false;
+    run->cursor = is_single ? it->key : run->cursor;
+    return 0;
+}
+
 int wb_run_external(wb_run *run)
 {
     const wb_driver *d = run->h->driver;
@@ -589,7 +624,8 @@ int wb_run_external(wb_run *run)
         bool adopts = it->state == WBL_STATE_APPLIED && !it->origin && !it->is_external && it->row;
         if (it->is_assumed && it->state == WBL_STATE_APPLIED && !it->origin)
             adopts = true;
-        if (!it->is_external && !adopts)
+        bool withdraws = is_abandoned_down(run, it);
+        if (!it->is_external && !adopts && !withdraws)
             continue;
         if (!is_open) {
             const wb_txn txn = { .fuse = "" };
@@ -599,7 +635,7 @@ int wb_run_external(wb_run *run)
             is_open = rc == 0;
         }
         if (rc == 0)
-            rc = note_one(run, it, adopts);
+            rc = withdraws ? withdraw_down(run, it) : note_one(run, it, adopts);
     }
     if (!is_open)
         return rc;
@@ -638,9 +674,15 @@ static int stored_down(wb_run *run, wb_step *st)
     int rc = wb_history_down_script(&run->cx, run->h->session, &run->history, run->mem, it->origin->id, &text);
     if (rc != 0)
         return rc;
-    if (!text)
-        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE,
-                       "no down migration found for version %s: its file is gone, and none was stored", it->version);
+    if (!text) {
+        rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no down migration found for version %s", it->version);
+        wb_hint(&run->cx, it->migration ? "Write one beside its up script, or mark it as reverted: whimbrel repair %s --mark-reverted."
+                                        : "Its file is gone, and none was stored when it was applied. Restore the file, or: whimbrel repair %s --mark-reverted.",
+                it->version);
+        if (it->migration && it->migration->up.shown)
+            wb_at(&run->cx, it->migration->up.shown, 0, 0);
+        return rc;
+    }
     wb_migration *m = wb_arena_get(run->mem, sizeof *m);
     char *shown = wb_arena_fmt(run->mem, "(stored down script of %s %s)", it->ns, it->version);
     if (!m || !shown)

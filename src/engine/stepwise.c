@@ -15,6 +15,7 @@
 
 #define PROBE_WAIT_MS 500
 #define PROBE_WAIT_MAX 7200                /* an hour of building in a session that is still alive */
+#define TAKE_OVER_MS 500                   /* a runner that is alive has written by then, or holds the write lock */
 
 struct stepper {
     wb_run *run;
@@ -24,13 +25,33 @@ struct stepper {
     wb_sql_options sql;
     bool in_script_txn;                    /* between the script's own BEGIN and its end */
     uint32_t txn_from;                     /* r->done when that BEGIN ran */
+    size_t end, end_before;                /* of the statement at hand, and of the one before it */
     bool is_unknown;
+    bool has_row;                          /* the attempt's own row is in the history */
+    bool is_overtaken;                     /* another run goes on with this migration */
+    bool is_adrift;                        /* the connection was lost, and how far we are could not be read again */
 };
 
 /* ---- small parts ---- */
 
 static const wb_driver *driver_of(const struct stepper *x) { return x->run->h->driver; }
 static wb_session *session_of(const struct stepper *x) { return x->run->h->session; }
+
+static bool has_lock(const struct stepper *x)
+{
+    return session_of(x)->caps & (WB_CAP_LOCK_SESSION | WB_CAP_LOCK_LEASE);
+}
+
+static void drop_unit(struct stepper *x)
+{
+    wb_failure failure = session_of(x)->failure;
+    wbl_error scratch;
+    wb_sync done;
+    wb_ctx quiet = wb_run_quiet(x->run, &scratch);
+    (void)driver_of(x)->rollback(&quiet, session_of(x)); /* the first error is the one to tell */
+    (void)driver_of(x)->sync(&quiet, session_of(x), &done);
+    session_of(x)->failure = failure;
+}
 
 static int64_t statement_timeout(const struct stepper *x)
 {
@@ -58,11 +79,16 @@ static int seal(struct stepper *x, size_t end)
     return x->r->done_sha256 ? 0 : wb_nomem(&x->run->cx);
 }
 
+static size_t end_of(const wb_statement *st)
+{
+    return st->has_copy_data ? st->copy_offset + st->copy_len : st->offset + st->len;
+}
+
 static int set_done(struct stepper *x, const wb_statement *st)
 {
     x->r->done = x->r->begun = st->index;
     x->r->look = NULL;
-    return seal(x, st->has_copy_data ? st->copy_offset + st->copy_len : st->offset + st->len);
+    return seal(x, end_of(st));
 }
 
 static int save(struct stepper *x)
@@ -89,6 +115,22 @@ static int begin_unit(struct stepper *x)
     const wb_txn txn = { .lock_timeout_ms = wb_step_lock_timeout(x->run, x->script),
                          .statement_timeout_ms = statement_timeout(x), .fuse = "" };
     return driver_of(x)->begin(&x->run->cx, session_of(x), &txn);
+}
+
+/* ---- whose migration it is ---- */
+
+static int check_mine(struct stepper *x)
+{
+    int rc = wb_step_overtaken(x->run, x->step, x->r->id, x->has_row, &x->is_overtaken);
+    return rc == 0 && x->is_overtaken
+               ? wb_fail(&x->run->cx, WBL_E_CONFLICT, WBL_EFFECT_UNKNOWN, "another run goes on with this migration") : rc;
+}
+
+/* A unit of this migration: the lock says that it is ours, or a look inside the unit does. */
+static int begin_mine(struct stepper *x)
+{
+    int rc = begin_unit(x);
+    return rc == 0 && !has_lock(x) ? check_mine(x) : rc;
 }
 
 /* ---- one statement, each way ---- */
@@ -122,7 +164,7 @@ static int run_exact(struct stepper *x, const wb_statement *st)
     int rc = 0;
     for (int tries = 1;; tries++) {
         wb_piece p = piece_of(x, st);
-        rc = begin_unit(x);
+        rc = begin_mine(x);
         if (rc == 0)
             rc = driver_of(x)->run(&x->run->cx, session_of(x), &p);
         if (rc == 0)
@@ -136,13 +178,7 @@ static int run_exact(struct stepper *x, const wb_statement *st)
         *x->r = was;
         if (wb_is_lost(session_of(x), rc))
             return rc;
-        wb_failure failure = session_of(x)->failure;
-        wbl_error scratch;
-        wb_sync done;
-        wb_ctx quiet = wb_run_quiet(x->run, &scratch);
-        (void)driver_of(x)->rollback(&quiet, session_of(x));
-        (void)driver_of(x)->sync(&quiet, session_of(x), &done);
-        session_of(x)->failure = failure;
+        drop_unit(x);
         if (!wb_is_retryable(x->run, rc) || tries >= x->run->h->config.ddl_lock_tries || wb_cancelled(&x->run->cx))
             return rc;
         wb_retry_pause(x->run, tries);
@@ -189,8 +225,10 @@ static int run_begun(struct stepper *x, const wb_statement *st)
         return rc;
     x->r->begun = st->index;
     x->r->look = looked;
-    if (!st->is_repeatable && (rc = save(x)) != 0)
+    if (!st->is_repeatable && (rc = save(x)) != 0) {
+        x->r->begun = x->r->done; /* it was not sent; after a lost answer the row tells */
         return rc;
+    }
     cx->is_finishing = !st->is_concurrent; /* one that cannot be rolled back ends first; an index build may be stopped */
     rc = run_alone(x, st);
     cx->is_finishing = false;
@@ -202,7 +240,8 @@ static int run_begun(struct stepper *x, const wb_statement *st)
     }
     if (rc == 0)
         return set_done(x, st);
-    if (!wb_is_lost(session_of(x), rc) && !st->is_concurrent)
+    bool may_look = st->is_concurrent && session_of(x)->caps & WB_CAP_PROBE;
+    if (!wb_is_lost(session_of(x), rc) && !may_look)
         x->r->begun = x->r->done; /* refused: it had no effect */
     return rc;
 }
@@ -260,7 +299,9 @@ static int run_txn_verb(struct stepper *x, const wb_statement *st)
     case WB_TXN_COMMIT:
     case WB_TXN_COMMIT_CHAIN: { /* the progress row is committed by the script's own COMMIT */
         wb_record was = *x->r;
-        rc = set_done(x, st);
+        rc = has_lock(x) ? 0 : check_mine(x);
+        if (rc == 0)
+            rc = set_done(x, st);
         if (rc == 0)
             rc = save(x);
         if (rc == 0)
@@ -286,6 +327,28 @@ static int run_txn_verb(struct stepper *x, const wb_statement *st)
         break;
     }
     return run_alone(x, st);
+}
+
+/* MySQL's schema changes commit what the script's own transaction holds. We commit just before, so that the progress goes
+   along and a refused schema change leaves no doubt about it. */
+static int end_txn_implicitly(struct stepper *x, const wb_statement *st)
+{
+    const wb_statement commit = { .index = st->index, .cls = WB_STMT_TXN, .txn = WB_TXN_COMMIT };
+    const wb_piece p = { .text = "COMMIT", .len = 6, .offset = st->offset, .statement_first = st->index,
+                         .statement_count = 1, .is_alone = true, .statement = &commit };
+    const wb_record was = *x->r;
+    x->r->done = x->r->begun = st->index - 1;
+    int rc = seal(x, x->end_before);
+    if (rc == 0)
+        rc = save(x);
+    if (rc == 0)
+        rc = driver_of(x)->run(&x->run->cx, session_of(x), &p);
+    if (rc != 0) {
+        *x->r = was;
+        return rc;
+    }
+    x->in_script_txn = false;
+    return run_begun(x, st);
 }
 
 /* ---- batches ---- */
@@ -329,7 +392,7 @@ static int batch_round(struct stepper *x, const wb_statement *st, const wb_buf *
     p.text = text->p;
     p.len = text->len;
     p.affected = touched;
-    int rc = begin_unit(x);
+    int rc = begin_mine(x);
     if (rc == 0)
         rc = driver_of(x)->run(&x->run->cx, session_of(x), &p);
     bool is_last = *touched <= 0 || (st->batch.max && b->rounds + 1 >= st->batch.max);
@@ -348,15 +411,8 @@ static int batch_round(struct stepper *x, const wb_statement *st, const wb_buf *
         rc = commit_unit(x);
     if (rc != 0) {
         *x->r = was;
-        if (!wb_is_lost(session_of(x), rc)) {
-            wb_failure failure = session_of(x)->failure;
-            wbl_error scratch;
-            wb_sync done;
-            wb_ctx quiet = wb_run_quiet(x->run, &scratch);
-            (void)driver_of(x)->rollback(&quiet, session_of(x));
-            (void)driver_of(x)->sync(&quiet, session_of(x), &done);
-            session_of(x)->failure = failure;
-        }
+        if (!wb_is_lost(session_of(x), rc))
+            drop_unit(x);
     }
     return rc;
 }
@@ -404,6 +460,8 @@ static int do_statement(void *user, const wb_statement *st)
 {
     struct stepper *x = user;
     wb_run *run = x->run;
+    x->end_before = x->end;
+    x->end = end_of(st);
     if (st->index <= x->r->done) /* done before; a SET must be said again in this session */
         return st->cls == WB_STMT_SESSION && st->action == WB_ACT_NONE && st->may_leak ? run_alone(x, st) : 0;
     if (!x->in_script_txn && wb_cancelled(&run->cx))
@@ -418,7 +476,7 @@ static int do_statement(void *user, const wb_statement *st)
     if (st->cls == WB_STMT_TXN)
         return run_txn_verb(x, st);
     if (x->in_script_txn)
-        return run_alone(x, st);
+        return st->commits_implicitly ? end_txn_implicitly(x, st) : run_alone(x, st);
     if (st->batch.size)
         return run_batch(x, st);
     if (is_exact(x, st))
@@ -441,7 +499,7 @@ static int find_end(void *user, const wb_statement *st)
 {
     struct prefix *p = user;
     if (st->index == p->x->r->done)
-        p->end = st->has_copy_data ? st->copy_offset + st->copy_len : st->offset + st->len;
+        p->end = end_of(st);
     return 0;
 }
 
@@ -475,6 +533,8 @@ static int record_start(struct stepper *x)
     wb_run *run = x->run;
     wb_change c = wb_step_change(run, x->step, WB_CHANGE_BEGIN);
     int rc = begin_unit(x);
+    if (rc == 0 && (!has_lock(x) || run->reconnects)) /* others may have been at it since the plan was made */
+        rc = check_mine(x);
     if (rc == 0)
         rc = wb_ledger_change(&run->cx, session_of(x), &run->ledger, &c, WB_TAG_LEDGER);
     if (rc == 0)
@@ -490,6 +550,7 @@ static int note_started(struct stepper *x)
     wb_run *run = x->run;
     wb_item *it = x->step->item;
     x->r->seq = -1; /* it has its row */
+    x->has_row = true;
     if (run->ledger.shape->is_single_row) {
         wb_change c = wb_step_change(run, x->step, WB_CHANGE_BEGIN);
         run->cursor = x->step->direction == WBL_UP ? it->key : c.after ? c.after : "-1";
@@ -510,7 +571,7 @@ static int record_end(struct stepper *x)
     bool is_up = x->step->direction == WBL_UP;
     wb_change c = wb_step_change(run, x->step, is_up ? WB_CHANGE_FINISH_APPLY : WB_CHANGE_FINISH_REVERT);
     x->r->state = is_up ? "applied" : "reverted";
-    int rc = begin_unit(x);
+    int rc = begin_mine(x);
     if (rc == 0)
         rc = wb_ledger_change(&run->cx, session_of(x), &run->ledger, &c, WB_TAG_LEDGER);
     if (rc == 0)
@@ -558,6 +619,8 @@ static int go_on(struct stepper *x, bool *is_there, bool *is_finished)
             x->run->cx.err->effect = WBL_EFFECT_UNKNOWN;
         return rc;
     }
+    if ((rc = check_mine(x)) != 0)
+        return rc;
     x->in_script_txn = false;
     *is_there = m.seen;
     *is_finished = strcmp(m.state, "applied") == 0 || strcmp(m.state, "reverted") == 0;
@@ -578,14 +641,8 @@ static int run_script(struct stepper *x)
         int rc = 0;
         if (!is_started) {
             rc = record_start(x);
-            if (rc == WBL_E_CONFLICT && session_of(x)->failure.put_tag == WB_TAG_LEDGER) {
-                wbl_error scratch;
-                wb_sync done;
-                wb_ctx quiet = wb_run_quiet(x->run, &scratch);
-                (void)driver_of(x)->rollback(&quiet, session_of(x));
-                (void)driver_of(x)->sync(&quiet, session_of(x), &done);
-                return WB_AGAIN;
-            }
+            bool is_fenced = rc == WBL_E_CONFLICT && session_of(x)->failure.put_tag == WB_TAG_LEDGER;
+            x->is_overtaken = x->is_overtaken || is_fenced;
             if (rc == 0)
                 rc = note_started(x);
             is_started = rc == 0;
@@ -594,10 +651,18 @@ static int run_script(struct stepper *x)
             rc = wb_split(&x->run->cx, &x->sql, x->script->text, x->script->len, true, do_statement, x);
         if (rc == 0 && !is_finished)
             rc = record_end(x);
+        if (x->is_overtaken) {
+            drop_unit(x);
+            return WB_AGAIN;
+        }
         if (rc == 0 || !wb_is_lost(session_of(x), rc))
             return rc;
         bool is_there = false;
-        if ((rc = go_on(x, &is_there, &is_finished)) != 0)
+        rc = go_on(x, &is_there, &is_finished);
+        if (x->is_overtaken)
+            return WB_AGAIN;
+        x->is_adrift = rc != 0;
+        if (rc != 0)
             return rc;
         if (is_there && !is_started)
             rc = note_started(x);
@@ -621,10 +686,14 @@ int wb_stepwise(wb_run *run, wb_step *st)
         return rc;
     int64_t began = wb_now_ms();
     wb_step_started(run, st);
+    if (!has_lock(&x) && st->item->last && strcmp(st->item->last->state, "started") == 0)
+        wb_sleep_ms(TAKE_OVER_MS); /* it may be running: then its record has changed when we look again */
     rc = run_script(&x);
     int64_t took = wb_now_ms() - began;
-    if (rc == WB_AGAIN)
+    if (rc == WB_AGAIN) {
+        run->was_overtaken = run->was_overtaken || x.has_row;
         return rc;
+    }
     if (rc == 0) {
         wb_step_done(run, st, took);
         if (x.script->facts.may_leak) {
@@ -644,7 +713,10 @@ int wb_stepwise(wb_run *run, wb_step *st)
         (void)driver_of(&x)->rollback(&quiet, session_of(&x));
         r.done = r.begun = x.txn_from; /* its progress was rolled back with it */
     }
-    if (run->cx.err && !x.is_unknown)
+    bool is_lost = x.is_adrift || wb_is_lost(session_of(&x), rc);
+    if (run->cx.err && is_lost)
+        run->cx.err->effect = WBL_EFFECT_UNKNOWN; /* what was sent last may still come true */
+    else if (run->cx.err && !x.is_unknown)
         run->cx.err->effect = r.begun > r.done ? (rc == WBL_E_STATEMENT ? WBL_EFFECT_SOME : WBL_EFFECT_UNKNOWN)
                                                 : r.done ? WBL_EFFECT_SOME : WBL_EFFECT_NONE;
     if (run->cx.err && run->cx.err->statement == 0)
@@ -653,7 +725,7 @@ int wb_stepwise(wb_run *run, wb_step *st)
     r.state = x.is_unknown ? "unknown" : "failed";
     st->item->resume_done = r.done;
     st->item->resume_begun = r.begun;
-    if (wb_is_lost(session_of(&x), rc))
+    if (is_lost)
         return rc;
     rc = wb_step_failed(run, st, &r, rc, x.is_unknown || r.done > 0 || r.begun > r.done);
     if (x.is_unknown)

@@ -179,7 +179,7 @@ static int tell_not_remembered(wb_run *run, const char *ns)
 /* The migrations are applied whatever happens here, so a failure is a warning. */
 int wb_remember(wb_run *run, const char *ns)
 {
-    if (!can_remember(run))
+    if (!can_remember(run) || !run->h->holds_lock) /* a lost connection may have taken the lock along */
         return 0;
     wbl_error scratch;
     wb_ctx was = run->cx;

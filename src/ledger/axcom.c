@@ -40,6 +40,13 @@ static int change(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change
         op.where_count = 2;
         op.must_hit = true;
         return s->driver->put(cx, s, &op);
+    case WB_CHANGE_DOUBT: /* a row would say "applied"; that nobody knows is in the history */
+        if (c->direction == WBL_DOWN)
+            return 0;
+        op.op = WB_OP_DELETE;
+        op.where = set;
+        op.where_count = 2;
+        return s->driver->put(cx, s, &op);
     case WB_CHANGE_BEGIN:
     case WB_CHANGE_MARK_FAILED:
     case WB_CHANGE_CLEAN:

@@ -50,6 +50,16 @@ static int move(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change *
     return s->driver->put(cx, s, &op);
 }
 
+/* Whatever the row was, it is now this version, dirty. */
+static int replace(wb_ctx *cx, wb_session *s, const wb_ledger *l, const char *version, uint32_t tag)
+{
+    const wb_field set[] = { { "version", WB_TEXT(version) }, { "dirty", WB_BOOL(true) } };
+    const wb_row_op gone = { .op = WB_OP_DELETE, .table = l->table.ref, .tag = tag };
+    const wb_row_op here = { .op = WB_OP_INSERT, .table = l->table.ref, .set = set, .set_count = WB_COUNT(set), .tag = tag };
+    int rc = s->driver->put(cx, s, &gone);
+    return rc != 0 ? rc : s->driver->put(cx, s, &here);
+}
+
 static int change(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change *c, uint32_t tag)
 {
     switch (c->kind) {
@@ -65,6 +75,8 @@ static int change(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change
         if (!c->has_effect)
             return 0;
         return move(cx, s, l, c, c->direction == WBL_UP ? c->key : c->after ? c->after : "-1", true, tag);
+    case WB_CHANGE_DOUBT:
+        return replace(cx, s, l, c->direction == WBL_UP ? c->key : c->after ? c->after : "-1", tag);
     case WB_CHANGE_CLEAN:
         return move(cx, s, l, c, c->before && strcmp(c->before, "-1") != 0 ? c->before : NULL, false, tag);
     }

@@ -73,12 +73,24 @@ static const char *keep(wb_history *h, wb_str cell, bool *bad)
 {
     if (!cell.p)
         return NULL;
-    for (size_t i = 0; i < WB_COUNT(known_words); i++)
-        if (wb_str_eq(cell, known_words[i]))
-            return known_words[i];
     const char *p = wb_arena_str(h->mem, cell.p, cell.len);
     *bad = *bad || !p;
     return p;
+}
+
+static const char *keep_word(wb_history *h, wb_str cell, bool *bad)
+{
+    for (size_t i = 0; cell.p && i < WB_COUNT(known_words); i++)
+        if (wb_str_eq(cell, known_words[i]))
+            return known_words[i];
+    return keep(h, cell, bad);
+}
+
+/* Most rows are of the same namespace as the row before. */
+static const char *keep_ns(wb_history *h, wb_str cell, bool *bad)
+{
+    const wb_record *before = h->count > 1 ? &h->records[h->count - 2] : NULL;
+    return before && before->ns && cell.p && wb_str_eq(cell, before->ns) ? before->ns : keep_word(h, cell, bad);
 }
 
 static int64_t number(wb_str cell, int64_t otherwise)
@@ -110,10 +122,10 @@ static int add_record(void *user, const wb_str *cells, size_t count)
     *r = (wb_record){
         .seq = number(cells[C_SEQ], 0),
         .id = keep(h, cells[C_ID], &bad),
-        .ns = keep(h, cells[C_NS], &bad),
+        .ns = keep_ns(h, cells[C_NS], &bad),
         .version = keep(h, cells[C_VERSION], &bad),
-        .action = keep(h, cells[C_ACTION], &bad),
-        .state = keep(h, cells[C_STATE], &bad),
+        .action = keep_word(h, cells[C_ACTION], &bad),
+        .state = keep_word(h, cells[C_STATE], &bad),
         .statements = (uint32_t)number(cells[C_STATEMENTS], 0),
         .begun = (uint32_t)number(cells[C_BEGUN], 0),
         .done = (uint32_t)number(cells[C_DONE], 0),

@@ -16,7 +16,8 @@ typedef enum wb_change_kind {
     WB_CHANGE_FINISH_APPLY,            /* a stepwise up is complete */
     WB_CHANGE_FINISH_REVERT,           /* a stepwise down is complete */
     WB_CHANGE_MARK_FAILED,             /* a failure that a person should see in the ledger */
-    WB_CHANGE_CLEAN                    /* the row stays, no longer dirty */
+    WB_CHANGE_CLEAN,                   /* the row stays, no longer dirty */
+    WB_CHANGE_DOUBT                    /* whatever the row says by now, nobody knows whether it is true */
 } wb_change_kind;
 
 typedef struct wb_change {

@@ -51,6 +51,14 @@ static int delete(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change
     return s->driver->put(cx, s, &op);
 }
 
+/* The row goes, if it is there. */
+static int forget(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change *c, uint32_t tag)
+{
+    const wb_field where[] = { { "namespace", WB_TEXT(c->ns) }, { "version", WB_TEXT(c->key) } };
+    const wb_row_op op = { .op = WB_OP_DELETE, .table = l->table.ref, .where = where, .where_count = 2, .tag = tag };
+    return s->driver->put(cx, s, &op);
+}
+
 static int set_dirty(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change *c, bool dirty, bool only_dirty,
                      uint32_t tag)
 {
@@ -84,6 +92,9 @@ static int change(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change
         return c->row ? set_dirty(cx, s, l, c, true, false, tag) : insert(cx, s, l, c, true, tag);
     case WB_CHANGE_CLEAN:
         return set_dirty(cx, s, l, c, false, false, tag);
+    case WB_CHANGE_DOUBT:
+        rc = forget(cx, s, l, c, tag);
+        return rc != 0 ? rc : insert(cx, s, l, c, true, tag);
     }
     return 0;
 }

@@ -1,17 +1,17 @@
 /*
  * choose_down.c - which applied migrations are reverted, in which order, and who depends on them.
  *
- * The order is that of application, backwards, where the history knows it; what was adopted counts as older than all that
- * we applied, and stands among itself in the order of up. A ledger with one row can only step from version to version, so
- * there the versions alone count. Owns nothing.
+ * The order is that of application, backwards, where the history knows it; what was adopted counts as older than all
+ * that we applied, and stands among itself in the order of up. A ledger with one row can only step from version to
+ * version, so there the versions alone count. Owns nothing.
  */
 #include "plan/parts.h"
 
 #include <stdlib.h>
 
 typedef struct candidate {
-    int64_t seq;                       /* when it was applied; 0: before all that the history knows */
-    size_t rank;                       /* its place in the order of up */
+    int64_t seq; /* when it was applied; 0: before all that the history knows */
+    size_t rank; /* its place in the order of up */
     size_t item;
 } candidate;
 
@@ -19,8 +19,8 @@ typedef struct reverter {
     wb_pick *p;
     candidate *all;
     size_t count;
-    size_t *left;                      /* for each namespace: applied items that stay */
-    size_t *going;                     /* for each namespace: items that go */
+    size_t *left;  /* for each namespace: applied items that stay */
+    size_t *going; /* for each namespace: items that go */
     bool is_refused;
 } reverter;
 
@@ -135,7 +135,8 @@ static int look_at_dependents(reverter *r)
         if (wb_item_is_applied(&p->state->items[i]) && !p->is_going[i])
             rc = wb_demands_of_item(&p->state->items[i], look_at_demand, r);
     if (rc == 0 && r->is_refused)
-        return wb_tell_fail(p->cx, p->found, since, WBL_E_REFUSED, "applied migrations depend on what would be reverted");
+        return wb_tell_fail(p->cx, p->found, since, WBL_E_REFUSED,
+                            "applied migrations depend on what would be reverted");
     return rc;
 }
 
@@ -182,14 +183,15 @@ static int tell_no_down(wb_pick *p, const wb_item *it)
     if (rc != 0)
         return rc;
     bool has_ns = !wb_is_default_ns(it->ns);
-    wbl_finding *f = wb_finding_add(p->cx, p->found, WBL_ERROR, "missing-down",
-                                    "no down migration found for version %s%s%s", it->key, has_ns ? " of " : "",
-                                    has_ns ? it->ns : "");
+    wbl_finding *f =
+        wb_finding_add(p->cx, p->found, WBL_ERROR, "missing-down", "no down migration found for version %s%s%s",
+                       it->key, has_ns ? " of " : "", has_ns ? it->ns : "");
     if (wb_tell_item(f, it, file ? file : it->migration ? it->migration->up.shown : NULL) != 0)
         return WBL_E_NOMEM;
     if (file)
-        return wb_tell_hint(p->cx, p->found, f, "Write %s, or revert it by hand and say `%s repair %s%s%s --mark-reverted`.",
-                            file, p->command, WB_LABEL_OF(it));
+        return wb_tell_hint(p->cx, p->found, f,
+                            "Write %s, or revert it by hand and say `%s repair %s%s%s --mark-reverted`.", file,
+                            p->command, WB_LABEL_OF(it));
     return wb_tell_hint(p->cx, p->found, f, "%s, or revert it by hand and say `%s repair %s%s%s --mark-reverted`.",
                         it->migration ? "Write a down script" : "Restore its file", p->command, WB_LABEL_OF(it));
 }
@@ -214,9 +216,10 @@ static int add_steps(reverter *r, size_t limit)
         if (!has_down)
             s->script = NULL;
         if (it->state == WBL_STATE_FAILED) {
-            wbl_finding *f = wb_finding_add(p->cx, p->found, WBL_NOTE, "retry",
-                                            WB_LABEL " is half reverted; it goes on with statement %u of its down script",
-                                            WB_LABEL_OF(it), it->resume_done + 1);
+            wbl_finding *f =
+                wb_finding_add(p->cx, p->found, WBL_NOTE, "retry",
+                               WB_LABEL " is half reverted; it goes on with statement %u of its down script",
+                               WB_LABEL_OF(it), it->resume_done + 1);
             if (wb_tell_item(f, it, has_down ? it->migration->down.shown : NULL) != 0)
                 return WBL_E_NOMEM;
         }

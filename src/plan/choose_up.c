@@ -11,14 +11,14 @@ static const char late_reason[] = "it is older than what is applied";
 
 typedef struct puller {
     wb_pick *p;
-    bool *wanted;                      /* for each item */
+    bool *wanted; /* for each item */
     bool *is_late;
-    size_t *reached;                   /* for each namespace: items before this index were looked at */
-    size_t *highest;                   /* for each namespace: index behind its highest applied item */
-    size_t *open_count;                /* for each namespace: items with a script that are not applied */
-    bool *is_queued;                   /* for each namespace: its own requirements are on the list, or done */
-    size_t *items, item_count;         /* worklist: wanted items whose requirements were not looked at */
-    size_t *spaces, space_count;       /* the same for namespaces */
+    size_t *reached;             /* for each namespace: items before this index were looked at */
+    size_t *highest;             /* for each namespace: index behind its highest applied item */
+    size_t *open_count;          /* for each namespace: items with a script that are not applied */
+    bool *is_queued;             /* for each namespace: its own requirements are on the list, or done */
+    size_t *items, item_count;   /* worklist: wanted items whose requirements were not looked at */
+    size_t *spaces, space_count; /* the same for namespaces */
     size_t late_errors, refusals;
     int rc;
 } puller;
@@ -30,7 +30,8 @@ static bool is_applied_after(const wb_pick *p, const wb_item *it)
 
 static bool is_runnable(const wb_item *it)
 {
-    bool was_skipped = it->state == WBL_STATE_SKIPPED && it->reason == late_reason; /* by an earlier plan of this call */
+    bool was_skipped =
+        it->state == WBL_STATE_SKIPPED && it->reason == late_reason; /* by an earlier plan of this call */
     return it->migration && !it->is_reverting &&
            (it->state == WBL_STATE_PENDING || it->state == WBL_STATE_FAILED || was_skipped);
 }
@@ -48,19 +49,23 @@ static int tell_late(puller *u, wb_item *it, int severity)
     const wb_item *highest = &p->state->items[u->highest[it->ns_index] - 1];
     const char *file = it->migration->up.shown;
     wbl_finding *f = wb_finding_add(p->cx, p->found, severity, "late",
-                                    WB_LABEL " is older than what is applied (%s) and was not applied",
-                                    WB_LABEL_OF(it), highest->version);
+                                    WB_LABEL " is older than what is applied (%s) and was not applied", WB_LABEL_OF(it),
+                                    highest->version);
     if (wb_tell_item(f, it, file) != 0)
         return WBL_E_NOMEM;
     if (p->request->single_row_ledger)
-        return wb_tell_hint(p->cx, p->found, f, "It may have been merged late, and this ledger can only say one version. "
-                            "Renumber it: `%s new --renumber %s`.", p->command, file ? file : "FILE");
-    return wb_tell_hint(p->cx, p->found, f, "It may have been merged late. Mark it `-- whimbrel: out-of-order` if it may run "
-                        "now, or renumber it: `%s new --renumber %s`.", p->command, file ? file : "FILE");
+        return wb_tell_hint(p->cx, p->found, f,
+                            "It may have been merged late, and this ledger can only say one version. "
+                            "Renumber it: `%s new --renumber %s`.",
+                            p->command, file ? file : "FILE");
+    return wb_tell_hint(p->cx, p->found, f,
+                        "It may have been merged late. Mark it `-- whimbrel: out-of-order` if it may run "
+                        "now, or renumber it: `%s new --renumber %s`.",
+                        p->command, file ? file : "FILE");
 }
 
-/* Whether a late one runs all the same. A row that was deleted by hand is an instruction to run it again, and one that is
-   half done must go on. */
+/* Whether a late one runs all the same. A row that was deleted by hand is an instruction to run it again, and one that
+   is half done must go on. */
 static bool may_run_late(const wb_pick *p, const wb_item *it)
 {
     const wb_script *up = &it->migration->up;
@@ -179,7 +184,8 @@ static int follow(void *user, const wb_demand *d)
         return 0; /* that is told by itself */
     return tell_demand(u, d, "missing-requirement",
                        wb_arena_fmt(p->mem, "which can't be applied%s%s", it->reason ? ": " : ": its file is gone",
-                                    it->reason ? it->reason : ""), NULL);
+                                    it->reason ? it->reason : ""),
+                       NULL);
 }
 
 static int close_over(puller *u)
@@ -244,9 +250,9 @@ static int tell_implied(wb_pick *p, size_t first)
         size_t n = 0;
         for (size_t k = i; k < p->count; k++)
             n += p->steps[k].item->ns_index == ns;
-        wbl_finding *f = wb_finding_add(p->cx, p->found, WBL_NOTE, "implied",
-                                        "%s is required: %zu of its migrations %s applied too", p->graph->namespaces[ns].name,
-                                        n, n == 1 ? "is" : "are");
+        wbl_finding *f =
+            wb_finding_add(p->cx, p->found, WBL_NOTE, "implied", "%s is required: %zu of its migrations %s applied too",
+                           p->graph->namespaces[ns].name, n, n == 1 ? "is" : "are");
         if (!f)
             return WBL_E_NOMEM;
         f->ns = p->graph->namespaces[ns].name;
@@ -267,7 +273,8 @@ static int tell_again(wb_pick *p, const wb_item *it)
                            WB_LABEL_OF(it));
     else if (it->is_external && it->last && it->last->done && strcmp(it->last->state, "failed") == 0)
         f = wb_finding_add(p->cx, p->found, WBL_WARNING, "starts-over",
-                           WB_LABEL " starts over, since its row was deleted by hand, but %s%u of it %s recorded as done",
+                           WB_LABEL
+                           " starts over, since its row was deleted by hand, but %s%u of it %s recorded as done",
                            WB_LABEL_OF(it), it->last->done > 1 ? "statements 1-" : "statement ", it->last->done,
                            it->last->done > 1 ? "are" : "is");
     else

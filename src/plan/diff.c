@@ -1,9 +1,10 @@
 /*
  * diff.c - what changed in a file after it was applied, in a few lines.
  *
- * For a finding, not for a patch program: removed and added lines without context. Equal beginnings and ends are taken off
- * first; what is left is compared by longest common subsequence while it is small, else shown as removed and added as a
- * whole. The table of the subsequence is bounded, so a script of 50 MB costs a scan and no more. Owns nothing.
+ * For a finding, not for a patch program: removed and added lines without context. Equal beginnings and ends are
+ * taken off first; what is left is compared by longest common subsequence while it is small, else shown as removed
+ * and added as a whole. The table of the subsequence is bounded, so a script of 50 MB costs a scan and no more. Owns
+ * nothing.
  */
 #include "plan/parts.h"
 

@@ -1,9 +1,10 @@
 /*
  * graph.c - the namespaces in the order in which they run.
  *
- * A depth-first walk from the listed order: what a namespace requires is pulled in front of it, everything else keeps its
- * listed place. Namespaces that nobody lists follow by bytes. The walk keeps its own stack, since a configuration may
- * chain thousands of namespaces and the host's stack is not ours. Owns nothing: all data goes to the arena of the plan.
+ * A depth-first walk from the listed order: what a namespace requires is pulled in front of it, everything else keeps
+ * its listed place. Namespaces that nobody lists follow by bytes. The walk keeps its own stack, since a configuration
+ * may chain thousands of namespaces and the host's stack is not ours. Owns nothing: all data goes to the arena of the
+ * plan.
  */
 #include "plan/parts.h"
 
@@ -14,9 +15,9 @@ typedef struct builder {
     wb_arena *mem;
     const wb_config *config;
     wb_findings *found;
-    const char **names;                /* sorted, each once */
-    wb_graph_ns *entries;              /* one for each name */
-    const wb_config_ns **asked;        /* its configuration; NULL */
+    const char **names;         /* sorted, each once */
+    wb_graph_ns *entries;       /* one for each name */
+    const wb_config_ns **asked; /* its configuration; NULL */
     bool *is_recorded;
     size_t count;
     bool has_list;
@@ -136,8 +137,8 @@ static int look_at_requires(builder *b)
             wbl_finding *f = wb_finding_add(b->cx, b->found, WBL_ERROR, "missing-requirement",
                                             "%s requires %s, and there is no such namespace", b->names[i], name);
             const char *near = f ? wb_nearest(name, b->names, b->count) : NULL;
-            if (!f || (near && strcmp(near, name) != 0 &&
-                       wb_tell_hint(b->cx, b->found, f, "Did you mean %s?", near) != 0))
+            if (!f ||
+                (near && strcmp(near, name) != 0 && wb_tell_hint(b->cx, b->found, f, "Did you mean %s?", near) != 0))
                 return WBL_E_NOMEM;
             f->ns = b->names[i];
             f->file = b->config->file;
@@ -149,7 +150,7 @@ static int look_at_requires(builder *b)
 /* ---- the walk ---- */
 
 typedef struct frame {
-    size_t at, next;                   /* a namespace, and which of its requirements comes next */
+    size_t at, next; /* a namespace, and which of its requirements comes next */
 } frame;
 
 enum { WHITE, GREY, BLACK };
@@ -166,7 +167,8 @@ static int tell_cycle(builder *b, const frame *stack, size_t depth, size_t again
     const char *shown = wb_buf_cstr(&text);
     if (!shown)
         return wb_nomem(b->cx);
-    wbl_finding *f = wb_finding_add(b->cx, b->found, WBL_ERROR, "cycle", "the namespaces require each other: %s", shown);
+    wbl_finding *f =
+        wb_finding_add(b->cx, b->found, WBL_ERROR, "cycle", "the namespaces require each other: %s", shown);
     if (wb_tell_hint(b->cx, b->found, f, "Take one of these requirements out of the configuration.") != 0)
         return WBL_E_NOMEM;
     f->ns = b->names[again];

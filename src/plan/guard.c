@@ -1,8 +1,8 @@
 /*
  * guard.c - what a plan must not run over, and what a person should know before it runs.
  *
- * States that nobody knows, failures that block, applied files that were edited, files that are gone. Each kind is told in
- * full before the call is refused, so that one look is enough. Owns nothing.
+ * States that nobody knows, failures that block, applied files that were edited, files that are gone. Each kind is
+ * told in full before the call is refused, so that one look is enough. Owns nothing.
  */
 #include "plan/parts.h"
 
@@ -16,21 +16,26 @@ static int tell_unknown(wb_pick *p, const wb_item *it)
     wbl_finding *f;
     if (n)
         f = wb_finding_add(p->cx, p->found, WBL_ERROR, "unknown",
-                           WB_LABEL ": statement %u of %u%s was running when its run ended, and nobody can tell whether "
-                           "it took effect", WB_LABEL_OF(it), n, it->last->statements, what);
+                           WB_LABEL
+                           ": statement %u of %u%s was running when its run ended, and nobody can tell whether "
+                           "it took effect",
+                           WB_LABEL_OF(it), n, it->last->statements, what);
     else
         f = wb_finding_add(p->cx, p->found, WBL_ERROR, "unknown",
-                           WB_LABEL " is marked dirty, and the history does not tell how its run ended", WB_LABEL_OF(it));
+                           WB_LABEL " is marked dirty, and the history does not tell how its run ended",
+                           WB_LABEL_OF(it));
     if (wb_tell_item(f, it, s ? s->shown : NULL) != 0)
         return WBL_E_NOMEM;
     f->detail = it->last ? it->last->error : NULL;
     if (!n)
-        return wb_tell_hint(p->cx, p->found, f, "look at the database, then say which:\n"
+        return wb_tell_hint(p->cx, p->found, f,
+                            "look at the database, then say which:\n"
                             "  %s repair " WB_LABEL " --mark-applied\n"
                             "  %s repair " WB_LABEL " --mark-reverted",
                             p->command, WB_LABEL_OF(it), p->command, WB_LABEL_OF(it));
     const char *next = n < it->last->statements ? "goes on with the next one" : "nothing is left to do";
-    return wb_tell_hint(p->cx, p->found, f, "look at the data, then say which:\n"
+    return wb_tell_hint(p->cx, p->found, f,
+                        "look at the data, then say which:\n"
                         "  %s repair " WB_LABEL " --statement %u --did-run      %s\n"
                         "  %s repair " WB_LABEL " --statement %u --did-not-run  runs it again",
                         p->command, WB_LABEL_OF(it), n, next, p->command, WB_LABEL_OF(it), n);
@@ -126,10 +131,10 @@ static int look_at_one(wb_pick *p, size_t ns, const wb_item **gone)
     if (!latest && has_files_elsewhere(p, ns) && !p->graph->namespaces[ns].is_listed)
         return 0;
     for (size_t i = first; i < end && latest && &st->items[i] < latest; i++)
-        if (st->items[i].state == WBL_STATE_MISSING)
+        if (wb_item_is_missing(&st->items[i]))
             gone[count++] = &st->items[i];
     int rc = count ? wb_tell_gone(p->cx, p->mem, p->found, gone, count) : 0;
-    bool is_newer = current && current->state == WBL_STATE_MISSING && (!latest || current > latest);
+    bool is_newer = current && wb_item_is_missing(current) && (!latest || current > latest);
     if (rc != 0 || !is_newer || p->request->newer == WB_NEWER_OK)
         return rc;
     return wb_tell_newer(p->cx, p->found, current, latest,

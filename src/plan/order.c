@@ -1,25 +1,26 @@
 /*
  * order.c - the order in which a set of migrations can be applied.
  *
- * Nodes are the chosen migrations, and a begin and an end for each namespace, so that "all of billing comes after all of
- * identity" is one edge instead of a product, and so that an order that runs through a namespace with nothing to do still
- * holds. A node's number is its place by namespace order and version: the smallest one that is ready goes next, which
- * makes the result the same for the same input, whatever order it came in. Kahn's algorithm; O((nodes + edges) log nodes).
+ * Nodes are the chosen migrations, and a begin and an end for each namespace, so that "all of billing comes after all
+ * of identity" is one edge instead of a product, and so that an order that runs through a namespace with nothing to
+ * do still holds. A node's number is its place by namespace order and version: the smallest one that is ready goes
+ * next, which makes the result the same for the same input, whatever order it came in. Kahn's algorithm; O((nodes +
+ * edges) log nodes).
  */
 #include "plan/parts.h"
 
 enum { CYCLE_SHOWN = 12 };
 
 typedef struct edge {
-    size_t to, next;                   /* next edge of the same node, WB_NOWHERE at the end */
-    bool is_chain;                     /* from one version of a namespace to the next, not a declared requirement */
+    size_t to, next; /* next edge of the same node, WB_NOWHERE at the end */
+    bool is_chain;   /* from one version of a namespace to the next, not a declared requirement */
 } edge;
 
 typedef struct node {
-    size_t ns_index, item;             /* item WB_NOWHERE: begin or end of the namespace */
-    size_t edges;                      /* first edge, WB_NOWHERE */
-    size_t waits_for;                  /* nodes that must come before and have not */
-    size_t before;                     /* of a cycle: the smallest of those */
+    size_t ns_index, item; /* item WB_NOWHERE: begin or end of the namespace */
+    size_t edges;          /* first edge, WB_NOWHERE */
+    size_t waits_for;      /* nodes that must come before and have not */
+    size_t before;         /* of a cycle: the smallest of those */
     bool is_before_chain, is_done;
 } node;
 
@@ -31,7 +32,7 @@ typedef struct sorter {
     const bool *chosen;
     node *nodes;
     size_t count;
-    size_t *node_of, *begin, *end;     /* for each item; for each namespace */
+    size_t *node_of, *begin, *end; /* for each item; for each namespace */
     edge *edges;
     size_t edge_count, edge_cap;
     size_t *heap;

@@ -1,9 +1,9 @@
 /*
  * plan.c - from files and recorded state to an ordered list of steps.
  *
- * wb_plan_make() finds out what a request is about (namespaces, target), has what must not be run over refused (guard.c),
- * and the steps picked (choose_up.c, choose_down.c). Everything that a person may want to know goes to
- * the findings, all of a kind at once. Owns nothing: all data goes to the arena of the plan.
+ * wb_plan_make() finds out what a request is about (namespaces, target), has what must not be run over refused
+ * (guard.c), and the steps picked (choose_up.c, choose_down.c). Everything that a person may want to know goes to the
+ * findings, all of a kind at once. Owns nothing: all data goes to the arena of the plan.
  */
 #include "plan/parts.h"
 
@@ -172,15 +172,10 @@ static int reach(wb_pick *p)
 {
     int rc = 0;
     switch (p->request->goal) {
-    case WB_GOAL_UP:
-        return go_up(p, p->to == WB_NOWHERE ? WB_NOWHERE : p->to + 1);
-    case WB_GOAL_DOWN:
-        return go_down(p);
-    case WB_GOAL_GOTO:
-        return go_to(p);
-    case WB_GOAL_REDO:
-        rc = go_down(p);
-        return rc != 0 ? rc : wb_pick_again(p);
+    case WB_GOAL_UP: return go_up(p, p->to == WB_NOWHERE ? WB_NOWHERE : p->to + 1);
+    case WB_GOAL_DOWN: return go_down(p);
+    case WB_GOAL_GOTO: return go_to(p);
+    case WB_GOAL_REDO: rc = go_down(p); return rc != 0 ? rc : wb_pick_again(p);
     }
     return rc;
 }
@@ -193,8 +188,9 @@ static void hash_steps(const wb_pick *p, char out[65])
     for (size_t i = 0; i < p->count; i++) {
         const wb_step *s = &p->steps[i];
         const char *sha = s->script ? s->script->sha256 : s->item->stored_down->sha256;
-        const char *parts[] = { s->direction == WBL_UP ? "up" : "down", " ", s->item->ns, " ", s->item->key, " ",
-                                sha ? sha : "", "\n" };
+        const char *parts[] = {
+            s->direction == WBL_UP ? "up" : "down", " ", s->item->ns, " ", s->item->key, " ", sha ? sha : "", "\n"
+        };
         for (size_t k = 0; k < WB_COUNT(parts); k++)
             wb_sha256_add(&h, parts[k], strlen(parts[k]));
     }
@@ -202,10 +198,15 @@ static void hash_steps(const wb_pick *p, char out[65])
     wb_hex(digest, sizeof digest, out);
 }
 
-int wb_plan_make(wb_ctx *cx, wb_arena *mem, const wb_graph *graph, const wb_state *state, const wb_plan_request *request,
-                 wb_findings *found, wb_plan *out)
+int wb_plan_make(wb_ctx *cx, wb_arena *mem, const wb_graph *graph, const wb_state *state,
+                 const wb_plan_request *request, wb_findings *found, wb_plan *out)
 {
-    wb_pick p = { .cx = cx, .mem = mem, .graph = graph, .state = state, .request = request, .found = found,
+    wb_pick p = { .cx = cx,
+                  .mem = mem,
+                  .graph = graph,
+                  .state = state,
+                  .request = request,
+                  .found = found,
                   .command = request->command_name ? request->command_name : "whimbrel" };
     bool is_up = request->goal == WB_GOAL_UP || request->goal == WB_GOAL_REDO;
     int rc = select_namespaces(&p);

@@ -39,7 +39,7 @@ int wb_graph_make(wb_ctx *, wb_arena *, const wb_source_set *, const wb_config *
                   size_t recorded_count, wb_findings *, wb_graph *out);
 wb_graph_ns *wb_graph_find(const wb_graph *, const char *name, size_t *index);
 
-/* ---- what is -------------------------------------------------------------------------------------------------------- */
+/* ---- what is ---------------------------------------------------------------------------------------------------- */
 
 typedef struct wb_item {               /* one version of one namespace: what files, ledger and history say together */
     const char *ns, *key, *version, *name;
@@ -48,7 +48,7 @@ typedef struct wb_item {               /* one version of one namespace: what fil
     const wb_ledger_row *row;          /* NULL: not in the ledger */
     const wb_record *last;             /* its newest record of an action that changes state; NULL */
     const wb_record *origin;           /* the newest record that says applied, with the checksums; NULL */
-    const wb_record *stored_down;      /* the record that holds the down script of what is applied; NULL */
+    const wb_record *stored_down;      /* its newest up: the record that may hold its down script; NULL */
     int64_t applied_seq;               /* of the record under which it became applied; 0 unknown, adopted or baseline */
     int state;                         /* wbl_state */
     bool is_external;                  /* the ledger says otherwise than the history: a person edited it */
@@ -56,7 +56,7 @@ typedef struct wb_item {               /* one version of one namespace: what fil
     bool is_dirty;
     bool is_edited, is_comment_edit;   /* applied, and the file is another one now; filled by the engine */
     const char *edit_detail;           /* the difference, wb_text_diff(); filled by the engine, NULL */
-    bool is_reverting;                 /* FAILED and UNKNOWN: the unfinished attempt is a down; half of it is still there */
+    bool is_reverting;                 /* FAILED and UNKNOWN: the unfinished attempt is a down */
     bool is_assumed;                   /* applied because a single-row ledger's version is above it */
     uint32_t resume_done, resume_begun;/* of an unfinished stepwise attempt */
     const char *resume_look;
@@ -64,11 +64,10 @@ typedef struct wb_item {               /* one version of one namespace: what fil
     const char *reason;                /* why skipped */
 } wb_item;
 
-/* Its effect is in the database as far as anyone knows. The state of an applied one without a file is MISSING. */
-static inline bool wb_item_is_applied(const wb_item *item)
-{
-    return item->state == WBL_STATE_APPLIED || item->state == WBL_STATE_MISSING;
-}
+/* Its effect is in the database as far as anyone knows. The state of an applied one without a file stays APPLIED here,
+   so that nobody takes it for less; only a report calls it MISSING. */
+static inline bool wb_item_is_applied(const wb_item *item) { return item->state == WBL_STATE_APPLIED; }
+static inline bool wb_item_is_missing(const wb_item *item) { return wb_item_is_applied(item) && !item->migration; }
 
 typedef struct wb_ledger_view {        /* the ledger as its profile reads it */
     const wb_ledger_row *rows;
@@ -97,7 +96,7 @@ typedef struct wb_state {
  * no row, last failed -> failed; but pending and external where the failure had left a dirty row, which is gone now.
  * A down that failed with nothing left: still applied. With statements done: failed, is_reverting; unfinished: unknown.
  * A clean row settles both where the shape has a dirty flag (applied, external), and nothing where it has none.
- * Then: applied without a file -> missing; pending in a namespace that is off -> disabled; pending without an up script,
+ * Then: pending in a namespace that is off -> disabled; pending without an up script,
  * in a namespace that is only reported, or (external) without a file -> skipped, with the reason.
  *
  * A single-row ledger (V, d): what is at most V is applied; is_assumed where the history does not say so. Not applied
@@ -115,14 +114,14 @@ wb_item *wb_state_find(const wb_state *, const wb_graph *, const char *ns, const
 wb_item *wb_state_current(const wb_state *, size_t ns_index); /* highest applied; NULL */
 wb_item *wb_state_latest(const wb_state *, size_t ns_index);  /* highest with a file; NULL */
 
-/* ---- what shall be --------------------------------------------------------------------------------------------------- */
+/* ---- what shall be ---------------------------------------------------------------------------------------------- */
 
 typedef struct wb_step {
     wb_item *item;
     int direction;                     /* wbl_direction */
     int protocol;                      /* wbl_protocol, filled by wb_plan_protocols() */
     const char *reason;                /* why stepwise; NULL */
-    wb_script *script;                 /* of the migration; NULL: is_stored_down, the engine sets it before the protocols */
+    wb_script *script;                 /* NULL: is_stored_down; the engine puts the text here or into a migration */
     bool is_stored_down;               /* reverts with the down script of the history */
     bool is_out_of_order;
     bool is_done;                      /* set by the engine when it is durable */
@@ -181,8 +180,8 @@ int wb_plan_protocols(wb_ctx *, wb_arena *, const wb_protocol_rules *, wb_findin
    told by the findings; the result is 0 or WBL_E_NOMEM. */
 int wb_plan_validate(wb_ctx *, wb_arena *, const wb_graph *, const wb_source_set *, const wb_state *, wb_findings *);
 
-/* What changed between two texts, as lines that begin with "- " and "+ " (at most 40, then a count of the rest); "" when
-   they are equal line by line. Line ends do not matter. NULL when memory is gone. */
+/* What changed between two texts, as lines that begin with "- " and "+ " (at most 40, then a count of the rest); ""
+   when they are equal line by line. Line ends do not matter. NULL when memory is gone. */
 const char *wb_text_diff(wb_arena *, wb_str before, wb_str after);
 
 #endif

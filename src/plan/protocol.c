@@ -1,9 +1,10 @@
 /*
  * protocol.c - how each step is executed: in one transaction with its record, or statement by statement.
  *
- * Atomic wherever the database and the script allow it, since it is the only way in which "applied" can't lie. What can't
- * be atomic says why, in words for a person. Scripts that can't run at all are found here, before anything is sent.
- * Facts: docs/architecture.md; PostgreSQL 17 manual, "This command cannot be executed inside a transaction block".
+ * Atomic wherever the database and the script allow it, since it is the only way in which "applied" can't lie. What
+ * can't be atomic says why, in words for a person. Scripts that can't run at all are found here, before anything is
+ * sent. Facts: docs/architecture.md; PostgreSQL 17 manual, "This command cannot be executed inside a transaction
+ * block".
  */
 #include "plan/parts.h"
 
@@ -13,8 +14,8 @@ typedef struct chooser {
     wb_findings *found;
 } chooser;
 
-static int tell(chooser *c, const wb_step *s, int severity, const char *code, const wb_statement *at, const char *message,
-                const char *hint)
+static int tell(chooser *c, const wb_step *s, int severity, const char *code, const wb_statement *at,
+                const char *message, const char *hint)
 {
     wbl_finding *f = wb_finding_add(c->cx, c->found, severity, code, WB_LABEL ": %s", WB_LABEL_OF(s->item), message);
     if (wb_tell_item(f, s->item, s->script ? s->script->shown : NULL) != 0)
@@ -39,14 +40,15 @@ static int tell_unbalanced(chooser *c, const wb_step *s)
 static int tell_mix(chooser *c, const wb_step *s, const wb_statement *refusing)
 {
     WB_AUTOBUF wb_buf text = WB_BUF(WB_TEXT_MAX);
-    wb_buf_addf(&text, "%s, and it is not alone in its script", refusing->refuses ? refusing->refuses
-                                                                                 : "a statement can't run in a transaction");
+    wb_buf_addf(&text, "%s, and it is not alone in its script",
+                refusing->refuses ? refusing->refuses : "a statement can't run in a transaction");
     const char *message = wb_buf_cstr(&text);
     if (!message)
         return wb_nomem(c->cx);
-    return tell(c, s, WBL_ERROR, "transaction-mix", refusing, message,
-                "Move it to a migration of its own; or mark the script `-- whimbrel: no-transaction`, and it runs statement "
-                "by statement.");
+    return tell(
+        c, s, WBL_ERROR, "transaction-mix", refusing, message,
+        "Move it to a migration of its own; or mark the script `-- whimbrel: no-transaction`, and it runs statement "
+        "by statement.");
 }
 
 static int tell_batch_inside(chooser *c, const wb_step *s)
@@ -78,7 +80,8 @@ static int choose_for_script(chooser *c, wb_step *s)
         return tell_batch_inside(c, s);
     if (f->shape == WB_SHAPE_SELF_MANAGED && !is_marked) { /* who marks it knows */
         choose(s, WBL_PROTOCOL_STEPWISE, "it manages its own transactions");
-        return tell(c, s, WBL_WARNING, "self-managed", &f->odd, "self-managed transaction: it runs statement by statement, "
+        return tell(c, s, WBL_WARNING, "self-managed", &f->odd,
+                    "self-managed transaction: it runs statement by statement, "
                     "and a failure may leave a part of it behind",
                     "One BEGIN at the start and one COMMIT at the end are fine; more of them are better split.");
     }
@@ -97,8 +100,8 @@ static int choose_for_script(chooser *c, wb_step *s)
     else if (has_txn_ddl || (has_txn_dml && is_data_only(f)))
         choose(s, WBL_PROTOCOL_ATOMIC, NULL);
     else
-        choose(s, WBL_PROTOCOL_STEPWISE, has_txn_dml ? "this database can't roll back schema changes"
-                                                     : "this database has no transactions");
+        choose(s, WBL_PROTOCOL_STEPWISE,
+               has_txn_dml ? "this database can't roll back schema changes" : "this database has no transactions");
     return 0;
 }
 
@@ -109,6 +112,8 @@ static int choose_one(chooser *c, wb_step *s)
     bool has_txn = (c->rules->caps & WB_CAP_TXN_DDL) != 0;
     s->protocol = WBL_PROTOCOL_NONE;
     s->reason = NULL;
+    if (!s->script && it->migration) /* a stored down script has found its place by now */
+        s->script = s->direction == WBL_UP ? &it->migration->up : &it->migration->down;
     int rc = 0;
     if (is_code)
         choose(s, WBL_PROTOCOL_ATOMIC, NULL);

@@ -1,9 +1,9 @@
 /*
  * state.c - files, ledger and history together: what is applied, pending, failed or unknown.
  *
- * The ledger is what people and other tools read and edit, so where it disagrees with our history it wins, except that it
- * can't settle what nobody knows. The rules stand in plan.h; settle() has one line for each. Rows and records come nearly
- * always in order of version, so a cursor finds most of them without a search. Owns nothing.
+ * The ledger is what people and other tools read and edit, so where it disagrees with our history it wins, except
+ * that it can't settle what nobody knows. The rules stand in plan.h; settle() has one line for each. Rows and records
+ * come nearly always in order of version, so a cursor finds most of them without a search. Owns nothing.
  */
 #include "plan/parts.h"
 
@@ -14,10 +14,10 @@ typedef enum ending {
     END_NONE,
     END_APPLIED,
     END_REVERTED,
-    END_FAILED,                        /* nothing was left behind */
-    END_PARTLY,                        /* failed, with statements done */
-    END_NOTHING,                       /* started in one transaction: it happened in full with its rows, or not at all */
-    END_OPEN                           /* started statement by statement, or unknown */
+    END_FAILED,  /* nothing was left behind */
+    END_PARTLY,  /* failed, with statements done */
+    END_NOTHING, /* started in one transaction: it happened in full with its rows, or not at all */
+    END_OPEN     /* started statement by statement, or unknown */
 } ending;
 
 typedef enum row_kind { ROW_ABSENT, ROW_CLEAN, ROW_DIRTY } row_kind;
@@ -26,7 +26,7 @@ static const char not_in_plan[] = "its namespace is not in the order of the conf
 static const char no_up_script[] = "it has no up script";
 static const char row_and_file_gone[] = "its row was deleted by hand, and its file is gone";
 
-typedef struct extra {                 /* a version that only the ledger or the history knows */
+typedef struct extra { /* a version that only the ledger or the history knows */
     size_t ns_index;
     const char *key, *version, *name;
     wb_order order;
@@ -42,8 +42,8 @@ typedef struct joiner {
     size_t record_count;
     extra *extras;
     size_t extra_count, extra_cap;
-    size_t *cursor;                    /* for each namespace: where the last search ended */
-    const char *last_name;             /* of the last namespace that was looked up */
+    size_t *cursor;        /* for each namespace: where the last search ended */
+    const char *last_name; /* of the last namespace that was looked up */
     size_t last_ns;
     wb_state st;
 } joiner;
@@ -157,14 +157,21 @@ static int find_extras(joiner *j)
 static wb_item item_of_file(const joiner *j, size_t ns, wb_migration *m)
 {
     m->ns_index = (int)ns;
-    return (wb_item){ .ns = j->graph->namespaces[ns].name, .key = m->key, .version = m->version, .name = m->name,
-                      .ns_index = ns, .migration = m };
+    return (wb_item){ .ns = j->graph->namespaces[ns].name,
+                      .key = m->key,
+                      .version = m->version,
+                      .name = m->name,
+                      .ns_index = ns,
+                      .migration = m };
 }
 
 static wb_item item_of_extra(const joiner *j, const extra *e)
 {
-    return (wb_item){ .ns = j->graph->namespaces[e->ns_index].name, .key = e->key, .version = e->version,
-                      .name = e->name ? e->name : "", .ns_index = e->ns_index };
+    return (wb_item){ .ns = j->graph->namespaces[e->ns_index].name,
+                      .key = e->key,
+                      .version = e->version,
+                      .name = e->name ? e->name : "",
+                      .ns_index = e->ns_index };
 }
 
 static int make_items(joiner *j)
@@ -228,7 +235,7 @@ static void take_record(wb_item *it, const wb_record *r)
         if (!was_applied)
             it->applied_seq = is_old ? 0 : r->seq;
         it->origin = r;
-        if (r->down_script)
+        if (r->down_script && strcmp(r->action, "up") == 0) /* only what ran here has its down script stored */
             it->stored_down = r;
     } else if (says_reverted) {
         it->origin = it->stored_down = NULL;
@@ -267,10 +274,10 @@ static ending ending_of(const wb_item *it)
     if (strcmp(r->state, "reverted") == 0)
         return END_REVERTED;
     if (strcmp(r->state, "failed") == 0)
-        return r->done ? END_PARTLY : END_FAILED;
+        return r->done || r->begun ? END_PARTLY : END_FAILED; /* begun and refused is not begun */
     bool is_started = strcmp(r->state, "started") == 0;
     return is_started && (r->protocol == WBL_PROTOCOL_ATOMIC || r->protocol == WBL_PROTOCOL_CONVERGE) ? END_NOTHING
-                                                                                                    : END_OPEN;
+                                                                                                      : END_OPEN;
 }
 
 /* ---- the rules ---- */
@@ -295,16 +302,12 @@ static void settle_absent(const wb_ledger_view *v, wb_item *it)
 {
     /* The dirty row of a failure went by hand: that is how people say "again, from the start". */
     bool was_marked = v->has_dirty && (v->dirty_is_failed || ending_of(it) == END_PARTLY);
-    const char *note = v->is_single_row ? "the version in the ledger was set back by hand or by another tool"
-                                        : "row deleted by hand";
+    const char *note =
+        v->is_single_row ? "the version in the ledger was set back by hand or by another tool" : "row deleted by hand";
     switch (ending_of(it)) {
     case END_NONE:
-    case END_REVERTED:
-        set(it, WBL_STATE_PENDING, NULL);
-        return;
-    case END_APPLIED:
-        set(it, WBL_STATE_PENDING, note);
-        return;
+    case END_REVERTED: set(it, WBL_STATE_PENDING, NULL); return;
+    case END_APPLIED: set(it, WBL_STATE_PENDING, note); return;
     case END_FAILED:
     case END_PARTLY:
         if (it->is_reverting || was_marked)
@@ -312,30 +315,22 @@ static void settle_absent(const wb_ledger_view *v, wb_item *it)
         else
             set(it, WBL_STATE_FAILED, NULL);
         return;
-    case END_NOTHING:
-        set(it, WBL_STATE_PENDING, it->is_reverting ? note : NULL);
-        return;
-    case END_OPEN:
-        set(it, WBL_STATE_UNKNOWN, NULL);
-        return;
+    case END_NOTHING: set(it, WBL_STATE_PENDING, it->is_reverting ? note : NULL); return;
+    case END_OPEN: set(it, WBL_STATE_UNKNOWN, NULL); return;
     }
 }
 
 static void settle_clean(const wb_ledger_view *v, wb_item *it)
 {
     const char *cleared = "dirty flag cleared by hand";
-    const char *inserted = v->is_single_row ? "the version in the ledger was moved on by hand or by another tool"
-                                            : "row inserted by hand";
+    const char *inserted =
+        v->is_single_row ? "the version in the ledger was moved on by hand or by another tool" : "row inserted by hand";
     ending end = ending_of(it);
     bool is_down = it->is_reverting;
     switch (end) {
     case END_NONE:
-    case END_APPLIED:
-        set(it, WBL_STATE_APPLIED, NULL);
-        return;
-    case END_REVERTED:
-        set(it, WBL_STATE_APPLIED, inserted);
-        return;
+    case END_APPLIED: set(it, WBL_STATE_APPLIED, NULL); return;
+    case END_REVERTED: set(it, WBL_STATE_APPLIED, inserted); return;
     case END_FAILED:
     case END_NOTHING:
         set(it, WBL_STATE_APPLIED, is_down ? NULL : v->has_dirty && !v->is_single_row ? cleared : inserted);
@@ -353,28 +348,18 @@ static void settle_clean(const wb_ledger_view *v, wb_item *it)
 static void settle_dirty(const wb_ledger_view *v, wb_item *it)
 {
     switch (ending_of(it)) {
-    case END_NONE:
-        set(it, WBL_STATE_UNKNOWN, NULL);
-        return;
+    case END_NONE: set(it, WBL_STATE_UNKNOWN, NULL); return;
     case END_APPLIED:
-    case END_REVERTED:
-        set(it, WBL_STATE_UNKNOWN, "row marked dirty by hand or by another tool");
-        return;
-    case END_FAILED:
-        set(it, it->is_reverting ? WBL_STATE_APPLIED : WBL_STATE_FAILED, NULL);
-        return;
+    case END_REVERTED: set(it, WBL_STATE_UNKNOWN, "row marked dirty by hand or by another tool"); return;
+    case END_FAILED: set(it, it->is_reverting ? WBL_STATE_APPLIED : WBL_STATE_FAILED, NULL); return;
     case END_NOTHING:
         if (it->is_reverting)
             set(it, WBL_STATE_APPLIED, NULL);
         else
             set(it, v->dirty_is_failed ? WBL_STATE_FAILED : WBL_STATE_UNKNOWN, NULL);
         return;
-    case END_PARTLY:
-        set(it, WBL_STATE_FAILED, NULL);
-        return;
-    case END_OPEN:
-        set(it, WBL_STATE_UNKNOWN, NULL);
-        return;
+    case END_PARTLY: set(it, WBL_STATE_FAILED, NULL); return;
+    case END_OPEN: set(it, WBL_STATE_UNKNOWN, NULL); return;
     }
 }
 
@@ -403,7 +388,7 @@ static bool is_open_down(const wb_item *it)
     return it->is_reverting && (end == END_OPEN || end == END_PARTLY);
 }
 
-/* The item that a dirty row is about. While a down runs, the row holds what will remain, as the original tool has it. */
+/* The item that a dirty row is about. While a down runs, the row holds what will remain, as with the original tool. */
 static size_t dirty_item(const joiner *j, size_t first, size_t above, size_t end)
 {
     size_t best = WB_NOWHERE;
@@ -422,16 +407,13 @@ static size_t dirty_item(const joiner *j, size_t first, size_t above, size_t end
 static bool came_late(const wb_item *it, bool has_known_below, int64_t newest_above)
 {
     switch (ending_of(it)) {
-    case END_NONE:
-        return it->migration && has_known_below && newest_above > 0;
+    case END_NONE: return it->migration && has_known_below && newest_above > 0;
     case END_REVERTED:
     case END_FAILED:
-    case END_NOTHING:
-        return !it->is_reverting && newest_above > it->last->seq;
+    case END_NOTHING: return !it->is_reverting && newest_above > it->last->seq;
     case END_APPLIED:
     case END_PARTLY:
-    case END_OPEN:
-        return false;
+    case END_OPEN: return false;
     }
     return false;
 }
@@ -492,8 +474,6 @@ static bool is_of_no_interest(const wb_item *it)
 static void refine(const joiner *j, wb_item *it)
 {
     const wb_graph_ns *ns = &j->graph->namespaces[it->ns_index];
-    if (it->state == WBL_STATE_APPLIED && !it->migration)
-        it->state = WBL_STATE_MISSING;
     if (it->state != WBL_STATE_PENDING)
         return;
     if (!it->migration)
@@ -530,7 +510,12 @@ static void finish(joiner *j)
 int wb_state_make(wb_ctx *cx, wb_arena *mem, const wb_graph *graph, const wb_source_set *sources,
                   const wb_ledger_view *view, const wb_record *records, size_t record_count, wb_state *out)
 {
-    joiner j = { .cx = cx, .mem = mem, .graph = graph, .set = sources, .view = view, .records = records,
+    joiner j = { .cx = cx,
+                 .mem = mem,
+                 .graph = graph,
+                 .set = sources,
+                 .view = view,
+                 .records = records,
                  .record_count = record_count };
     j.cursor = wb_arena_get(mem, (graph->count + 1) * sizeof *j.cursor);
     if (!j.cursor)

@@ -1,8 +1,8 @@
 /*
  * tell.c - how this room speaks: findings about a migration, and the one error that stands for several findings.
  *
- * Wording sits beside the decision that it is about; here is only what all of them share. Owns nothing: all text goes to
- * the arena of the findings.
+ * Wording sits beside the decision that it is about; here is only what all of them share. Owns nothing: all text goes
+ * to the arena of the findings.
  */
 #include "plan/parts.h"
 
@@ -104,8 +104,10 @@ int wb_tell_edited(wb_ctx *cx, wb_findings *found, const wb_item *it, int severi
     f->detail = it->edit_detail;
     if (it->is_comment_edit)
         return 0;
-    return wb_tell_hint(cx, found, f, "Put the file back and write a new migration; or, if the database was changed by hand "
-                        "to match, `%s repair " WB_LABEL " --accept-file`.", command, WB_LABEL_OF(it));
+    return wb_tell_hint(cx, found, f,
+                        "Put the file back and write a new migration; or, if the database was changed by hand "
+                        "to match, `%s repair " WB_LABEL " --accept-file`.",
+                        command, WB_LABEL_OF(it));
 }
 
 int wb_tell_gone(wb_ctx *cx, wb_arena *mem, wb_findings *found, const wb_item *const *items, size_t count)
@@ -119,24 +121,28 @@ int wb_tell_gone(wb_ctx *cx, wb_arena *mem, wb_findings *found, const wb_item *c
         f = wb_finding_add(cx, found, WBL_WARNING, "missing-file", WB_LABEL " is applied and its file is gone",
                            WB_LABEL_OF(items[0]));
     else
-        f = wb_finding_add(cx, found, WBL_WARNING, "missing-file", "%s%s%zu versions are applied and their files are gone: %s",
-                           wb_label_ns(ns), wb_is_default_ns(ns) ? "" : ": ", count, versions);
+        f = wb_finding_add(cx, found, WBL_WARNING, "missing-file",
+                           "%s%s%zu versions are applied and their files are gone: %s", wb_label_ns(ns),
+                           wb_is_default_ns(ns) ? "" : ": ", count, versions);
     return wb_tell_item(f, items[0], NULL);
 }
 
 int wb_tell_newer(wb_ctx *cx, wb_findings *found, const wb_item *current, const wb_item *latest, int severity)
 {
     const char *ns = current->ns;
-    wbl_finding *f = wb_finding_add(cx, found, severity, "newer", "%s%sthe database is newer than the files: %s is applied, "
-                                    "%s%s", wb_label_ns(ns), wb_is_default_ns(ns) ? "" : ": ", current->version,
+    wbl_finding *f = wb_finding_add(cx, found, severity, "newer",
+                                    "%s%sthe database is newer than the files: %s is applied, "
+                                    "%s%s",
+                                    wb_label_ns(ns), wb_is_default_ns(ns) ? "" : ": ", current->version,
                                     latest ? "the latest file is " : "there is no file", latest ? latest->version : "");
     return wb_tell_item(f, current, NULL);
 }
 
 int wb_tell_not_in_plan(wb_ctx *cx, wb_findings *found, const wb_graph_ns *ns)
 {
-    wbl_finding *f = wb_finding_add(cx, found, WBL_WARNING, "not-in-plan", "%s is not in plan: its %zu %s not run", ns->name,
-                                    ns->source->count, ns->source->count == 1 ? "migration is" : "migrations are");
+    wbl_finding *f =
+        wb_finding_add(cx, found, WBL_WARNING, "not-in-plan", "%s is not in plan: its %zu %s not run", ns->name,
+                       ns->source->count, ns->source->count == 1 ? "migration is" : "migrations are");
     if (wb_tell_hint(cx, found, f, "List it under namespaces: order:.") != 0)
         return WBL_E_NOMEM;
     f->ns = ns->name;

@@ -18,7 +18,8 @@ typedef struct checker {
     wb_findings *found;
 } checker;
 
-static int tell(checker *c, const wb_migration *m, int severity, const char *code, const char *message, const char *hint)
+static int tell(checker *c, const wb_migration *m, int severity, const char *code, const char *message,
+                const char *hint)
 {
     wbl_finding *f = wb_finding_add(c->cx, c->found, severity, code, WB_LABEL ": %s", WB_LABEL_OF(m), message);
     if (!f)
@@ -45,11 +46,13 @@ static bool is_snake_case(const char *s)
 
 static bool is_vague(const char *s)
 {
-    static const char *const words[] = {
-        "change", "changes", "fix", "fixes", "migration", "misc", "new", "patch", "stuff", "temp", "test", "tmp", "todo",
-        "update", "updates", "various", "wip", "alter", "alter_table", "update_schema", "schema_change", "schema_changes",
-        "db_changes", "changes_to_db", "new_migration", "untitled"
-    };
+    static const char *const words[] = { "change",        "changes",        "fix",         "fixes",
+                                         "migration",     "misc",           "new",         "patch",
+                                         "stuff",         "temp",           "test",        "tmp",
+                                         "todo",          "update",         "updates",     "various",
+                                         "wip",           "alter",          "alter_table", "update_schema",
+                                         "schema_change", "schema_changes", "db_changes",  "changes_to_db",
+                                         "new_migration", "untitled" };
     for (size_t i = 0; i < WB_COUNT(words); i++)
         if (strcmp(s, words[i]) == 0)
             return true;
@@ -129,16 +132,18 @@ static int check_scripts(checker *c, const wb_migration *all, size_t count)
         without += !all[i].down.exists;
     /* A project that never writes one has decided so: one line is enough. */
     if (count > 1 && without == count) {
-        wbl_finding *f = wb_finding_add(c->cx, c->found, WBL_NOTE, "missing-down", "%s%snone of %zu migrations has a down "
-                                        "script: they can't be reverted", wb_label_ns(all[0].ns),
-                                        wb_is_default_ns(all[0].ns) ? "" : ": ", count);
+        wbl_finding *f = wb_finding_add(c->cx, c->found, WBL_NOTE, "missing-down",
+                                        "%s%snone of %zu migrations has a down "
+                                        "script: they can't be reverted",
+                                        wb_label_ns(all[0].ns), wb_is_default_ns(all[0].ns) ? "" : ": ", count);
         if (!f)
             return WBL_E_NOMEM;
         f->ns = all[0].ns;
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
         if (!all[i].up.exists)
-            rc = tell(c, &all[i], WBL_WARNING, "missing-up", "it has a down script and no up script: it is not run", NULL);
+            rc = tell(c, &all[i], WBL_WARNING, "missing-up", "it has a down script and no up script: it is not run",
+                      NULL);
         else if (!all[i].down.exists && (without < count || count == 1))
             rc = tell(c, &all[i], WBL_WARNING, "missing-down", "it has no down script: it can't be reverted", NULL);
     }
@@ -154,8 +159,8 @@ static int check_files(checker *c)
             continue;
         const wb_migration *all = c->set->migrations + g->source->first;
         if (g->source->count == 0) {
-            wbl_finding *f = wb_finding_add(c->cx, c->found, WBL_NOTE, "no-files", "%s%sno migration files", wb_label_ns(g->name),
-                                            wb_is_default_ns(g->name) ? "" : " has ");
+            wbl_finding *f = wb_finding_add(c->cx, c->found, WBL_NOTE, "no-files", "%s%sno migration files",
+                                            wb_label_ns(g->name), wb_is_default_ns(g->name) ? "" : " has ");
             rc = f ? 0 : WBL_E_NOMEM;
             if (f) {
                 f->ns = g->name;
@@ -187,14 +192,16 @@ static int check_demand(void *user, const wb_demand *d)
     if (!wb_demand_find(c->graph, c->state, d, &t))
         return wb_demand_tell_missing(c->cx, c->found, c->graph, c->state, d);
     const wb_graph_ns *asker = &c->graph->namespaces[d->ns_index], *asked = &c->graph->namespaces[t.ns_index];
-    bool is_applied = t.item != WB_NOWHERE && wb_item_is_applied(&c->state->items[t.item]);
+    bool is_applied = t.item != WB_NOWHERE
+                          ? wb_item_is_applied(&c->state->items[t.item])
+                          : wb_state_current(c->state, t.ns_index) == wb_state_latest(c->state, t.ns_index);
     if (!asker->is_enabled || asked->is_enabled || is_applied)
         return 0;
     const char *who = wb_demand_text(c->mem, c->graph, d);
     if (!who)
         return wb_nomem(c->cx);
-    wbl_finding *f = wb_finding_add(c->cx, c->found, WBL_ERROR, "disabled-requirement", "%s, and %s is disabled", who,
-                                    asked->name);
+    wbl_finding *f =
+        wb_finding_add(c->cx, c->found, WBL_ERROR, "disabled-requirement", "%s, and %s is disabled", who, asked->name);
     if (wb_tell_hint(c->cx, c->found, f, "Enable it in the configuration, or take the requirement out.") != 0)
         return WBL_E_NOMEM;
     f->ns = asker->name;
@@ -232,8 +239,8 @@ static int check_item(checker *c, const wb_item *it, const wb_item *highest)
         return it->is_edited || it->is_comment_edit ? wb_tell_edited(c->cx, c->found, it, WBL_ERROR, "whimbrel") : 0;
     wbl_finding *f = NULL;
     if (it->state == WBL_STATE_UNKNOWN)
-        f = wb_finding_add(c->cx, c->found, WBL_ERROR, "unknown", WB_LABEL " is unknown: nobody can tell how its run ended",
-                           WB_LABEL_OF(it));
+        f = wb_finding_add(c->cx, c->found, WBL_ERROR, "unknown",
+                           WB_LABEL " is unknown: nobody can tell how its run ended", WB_LABEL_OF(it));
     else if (it->state == WBL_STATE_FAILED)
         f = wb_finding_add(c->cx, c->found, WBL_WARNING, "failed", WB_LABEL " failed", WB_LABEL_OF(it));
     else if (it->state == WBL_STATE_PENDING && highest && it < highest && m &&
@@ -264,13 +271,13 @@ static int check_state(checker *c)
         size_t count = 0;
         int rc = 0;
         for (size_t i = st->ns_first[ns]; rc == 0 && i < st->ns_first[ns] + st->ns_count[ns]; i++) {
-            if (st->items[i].state == WBL_STATE_MISSING && latest && &st->items[i] < latest)
+            if (wb_item_is_missing(&st->items[i]) && latest && &st->items[i] < latest)
                 gone[count++] = &st->items[i];
             rc = check_item(c, &st->items[i], highest);
         }
         if (rc == 0 && count)
             rc = wb_tell_gone(c->cx, c->mem, c->found, gone, count);
-        bool is_newer = highest && highest->state == WBL_STATE_MISSING && (!latest || highest > latest);
+        bool is_newer = highest && wb_item_is_missing(highest) && (!latest || highest > latest);
         if (rc == 0 && is_newer)
             rc = wb_tell_newer(c->cx, c->found, highest, latest, WBL_WARNING);
         if (rc != 0)

@@ -3,7 +3,7 @@
  *
  * Every source writes into one draft, the strongest first, and a value that is set is never overwritten. Each value
  * remembers where it came from, so that `whimbrel config` can say it and an error can point at it. Only at the end are
- * the texts turned into numbers and choices, in one place for all sources. Everything lies in the arena of the caller.
+ * the texts turned into numbers and choices (effective.c). Everything lies in the arena of the caller.
  */
 #include "source/parts.h"
 
@@ -11,44 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-typedef enum value_kind { VALUE_TEXT, VALUE_TIME, VALUE_COUNT, VALUE_CHOICE } value_kind;
-
-static const char *const out_of_order_words[] = { "apply", "error", "ignore", NULL };
-static const char *const newer_words[] = { "ok", "warn", "error", NULL };
-static const char *const discover_words[] = { "run", "report", "error", NULL };
-static const char *const dirty_words[] = { "unknown", "failed", NULL };
-static const char *const bool_words[] = { "false", "true", NULL };
-static const char *const format_words[] = { "pairs", "single", NULL };
-
-/* In the order of wb_key. */
-static const struct key {
-    const char *name, *env, *flag;
-    value_kind kind;
-    const char *const *words;
-    const char *standard;              /* what holds when nobody says anything, for people */
-} keys[WB_KEY_COUNT] = {
-    { "url", "WHIMBREL_URL", "--url", VALUE_TEXT, NULL, "" },
-    { "profile", "WHIMBREL_PROFILE", "--profile", VALUE_TEXT, NULL, "found by looking" },
-    { "format", "WHIMBREL_FORMAT", "--format", VALUE_CHOICE, format_words, "found by looking" },
-    { "target", "WHIMBREL_TARGET", "--target", VALUE_TEXT, NULL, "" },
-    { "lock_timeout", "WHIMBREL_LOCK_TIMEOUT", "--lock-timeout", VALUE_TIME, NULL, "5m" },
-    { "connect_timeout", "WHIMBREL_CONNECT_TIMEOUT", "--connect-timeout", VALUE_TIME, NULL, "10s" },
-    { "ddl_lock_timeout", "WHIMBREL_DDL_LOCK_TIMEOUT", "--ddl-lock-timeout", VALUE_TIME, NULL, "5s" },
-    { "ddl_lock_tries", "WHIMBREL_DDL_LOCK_TRIES", "--ddl-lock-tries", VALUE_COUNT, NULL, "3" },
-    { "statement_timeout", "WHIMBREL_STATEMENT_TIMEOUT", "--statement-timeout", VALUE_TIME, NULL, "of the server" },
-    { "group", "WHIMBREL_GROUP", "--group", VALUE_COUNT, NULL, "as fits" },
-    { "out_of_order", "WHIMBREL_OUT_OF_ORDER", "--out-of-order", VALUE_CHOICE, out_of_order_words, "error" },
-    { "newer", "WHIMBREL_NEWER", "--newer", VALUE_CHOICE, newer_words, "warn" },
-    { "discover", "WHIMBREL_DISCOVER", "--discover", VALUE_CHOICE, discover_words, "run" },
-    { "dirty_blocks", "WHIMBREL_DIRTY_BLOCKS", "--dirty-blocks", VALUE_CHOICE, dirty_words, "unknown" },
-    { "protected", "WHIMBREL_PROTECTED", "--protected", VALUE_CHOICE, bool_words, "false" },
-    { "ledger.schema", "WHIMBREL_LEDGER_SCHEMA", "--ledger-schema", VALUE_TEXT, NULL, "of the connection" },
-    { "ledger.table", "WHIMBREL_LEDGER_TABLE", "--ledger-table", VALUE_TEXT, NULL, "schema_migrations" },
-    { "password_file", "WHIMBREL_PASSWORD_FILE", "--password-file", VALUE_TEXT, NULL, "" },
-};
 
 static const char *const default_dirs[] = { "migrations" };
 static const char *const default_always[] = { "core" };
@@ -112,7 +75,7 @@ static int set_flag(wb_draft *d, wb_key key, const char *text)
 {
     if (!text || !*text)
         return 0;
-    const char *copy = wb_arena_dup(d->mem, text), *origin = wb_arena_fmt(d->mem, "flag %s", keys[key].flag);
+    const char *copy = wb_arena_dup(d->mem, text), *origin = wb_arena_fmt(d->mem, "flag %s", wb_key_rows[key].flag);
     if (!copy || !origin)
         return wb_nomem(d->cx);
     d->values[key] = (wb_value){ .text = copy, .origin = origin };
@@ -142,9 +105,12 @@ static int read_flags(wb_draft *d)
 {
     const wbl_options *o = d->request->options;
     const char *order = o->default_out_of_order > 0 && o->default_out_of_order <= 3
-                            ? out_of_order_words[o->default_out_of_order - 1]
+                            ? wb_key_rows[WB_KEY_OUT_OF_ORDER].words[o->default_out_of_order - 1]
                             : NULL;
-    const struct { wb_key key; const char *text; } texts[] = {
+    const struct {
+        wb_key key;
+        const char *text;
+    } texts[] = {
         { WB_KEY_URL, o->url },
         { WB_KEY_PROFILE, o->profile },
         { WB_KEY_FORMAT, o->format },
@@ -154,7 +120,11 @@ static int read_flags(wb_draft *d)
         { WB_KEY_PASSWORD_FILE, o->password_file },
         { WB_KEY_OUT_OF_ORDER, order },
     };
-    const struct { wb_key key; int64_t value; const char *unit; } numbers[] = {
+    const struct {
+        wb_key key;
+        int64_t value;
+        const char *unit;
+    } numbers[] = {
         { WB_KEY_LOCK_TIMEOUT, o->lock_timeout_ms, "ms" },
         { WB_KEY_CONNECT_TIMEOUT, o->connect_timeout_ms, "ms" },
         { WB_KEY_DDL_LOCK_TIMEOUT, o->ddl_lock_timeout_ms, "ms" },
@@ -236,7 +206,7 @@ static int read_environment(wb_draft *d)
     int rc = 0;
     for (size_t f = 0; f < WB_COUNT(finds); f++) {
         for (size_t k = 0; k < WB_KEY_COUNT && rc == 0; k++)
-            rc = env_value(d, finds[f], keys[k].env, &d->values[k]);
+            rc = env_value(d, finds[f], wb_key_rows[k].env, &d->values[k]);
         if (rc == 0)
             rc = env_value(d, finds[f], "DATABASE_URL", &d->values[WB_KEY_URL]);
         if (rc == 0)
@@ -261,8 +231,8 @@ static int read_env_file(wb_draft *d)
 /* ---- the file ---- */
 
 typedef struct choice {
-    const char *path, *origin;         /* NULL path: look for one */
-    bool is_application;               /* named by APP_CONFIG: another program's file, in the modules form */
+    const char *path, *origin; /* NULL path: look for one */
+    bool is_application;       /* named by APP_CONFIG: another program's file, in the modules form */
     bool is_none;
 } choice;
 
@@ -275,7 +245,11 @@ static int choose_file(wb_draft *d, choice *out)
         *out = (choice){ .path = wb_arena_dup(d->mem, o->config), .origin = "flag --config", .is_none = !*o->config };
         return out->path ? 0 : wb_nomem(d->cx);
     }
-    static const struct { const char *name; find_fn find; bool is_application; } names[] = {
+    static const struct {
+        const char *name;
+        find_fn find;
+        bool is_application;
+    } names[] = {
         { "WHIMBREL_CONFIG", wb_env_process, false },
         { "APP_CONFIG", wb_env_process, true },
         { "WHIMBREL_CONFIG", wb_env_find, false },
@@ -353,55 +327,7 @@ static int read_file(wb_draft *d)
     return wb_setting_add(d, "config", d->out->file ? d->out->file : "", c.path ? c.origin : "default");
 }
 
-/* ---- texts -> numbers and choices ---- */
-
-static int fail_value(wb_draft *d, wb_key key, const char *what)
-{
-    const wb_value *v = &d->values[key];
-    wb_fail(d->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "%s: \"%s\" %s", v->file ? keys[key].name : v->origin, v->text, what);
-    wb_at(d->cx, v->file, v->line, v->column);
-    return WBL_E_INVALID;
-}
-
-static int to_time(wb_draft *d, wb_key key, int64_t standard, int64_t *out)
-{
-    *out = standard;
-    if (!d->values[key].text || wb_parse_duration(d->values[key].text, out) == 0)
-        return 0;
-    int rc = fail_value(d, key, "is not a time");
-    wb_hint(d->cx, "Write a number and a unit: 250ms, 30s, 5m, 1h; 0 alone is fine.");
-    return rc;
-}
-
-static int to_count(wb_draft *d, wb_key key, int standard, int *out)
-{
-    const char *text = d->values[key].text;
-    *out = standard;
-    if (!text)
-        return 0;
-    size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 6 || text[digits])
-        return fail_value(d, key, "is not a number from 0 to 999999");
-    *out = (int)strtol(text, NULL, 10);
-    return 0;
-}
-
-/* Index of the word, -1 when nobody has set it. */
-static int to_choice(wb_draft *d, wb_key key, int *out)
-{
-    const char *const *words = keys[key].words;
-    *out = -1;
-    if (!d->values[key].text)
-        return 0;
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], d->values[key].text) == 0) {
-            *out = i;
-            return 0;
-        }
-    int rc = fail_value(d, key, "is none of its values");
-    wb_hint(d->cx, "Write %s, %s%s%s.", words[0], words[1], words[2] ? " or " : "", words[2] ? words[2] : "");
-    return rc;
-}
+/* ---- target and password ---- */
 
 static const wb_config_target *find_target(const wb_config *c, const char *name)
 {
@@ -436,8 +362,8 @@ static int apply_target(wb_draft *d)
     if (!origin)
         return wb_nomem(d->cx);
     wb_value *url = &d->values[WB_KEY_URL];
-    bool is_url_flag = url->text && wb_starts(url->origin, "flag"), is_dir_flag = d->dirs_origin &&
-                       wb_starts(d->dirs_origin, "flag");
+    bool is_url_flag = url->text && wb_starts(url->origin, "flag"),
+         is_dir_flag = d->dirs_origin && wb_starts(d->dirs_origin, "flag");
     if ((t->url || t->url_missing) && !is_url_flag) {
         *url = (wb_value){ .text = t->url, .origin = origin };
         c->url_missing = t->url_missing;
@@ -466,122 +392,6 @@ static int read_password(wb_draft *d)
         len--;
     d->out->password = wb_arena_str(d->mem, text.p, len);
     return d->out->password ? 0 : wb_nomem(d->cx);
-}
-
-static int convert(wb_draft *d)
-{
-    wb_config *c = d->out;
-    int out_of_order = 0, newer = 0, discover = 0, dirty = 0, is_protected = 0, format = 0;
-    const struct { wb_key key; int64_t standard, *to; } times[] = {
-        { WB_KEY_LOCK_TIMEOUT, 300000, &c->lock_timeout_ms },
-        { WB_KEY_CONNECT_TIMEOUT, 10000, &c->connect_timeout_ms },
-        { WB_KEY_DDL_LOCK_TIMEOUT, 5000, &c->ddl_lock_timeout_ms },
-        { WB_KEY_STATEMENT_TIMEOUT, -1, &c->statement_timeout_ms },
-    };
-    const struct { wb_key key; int *to; } choices[] = {
-        { WB_KEY_OUT_OF_ORDER, &out_of_order }, { WB_KEY_NEWER, &newer },
-        { WB_KEY_DISCOVER, &discover },         { WB_KEY_DIRTY_BLOCKS, &dirty },
-        { WB_KEY_PROTECTED, &is_protected },    { WB_KEY_FORMAT, &format },
-    };
-    int rc = 0;
-    for (size_t i = 0; i < WB_COUNT(times) && rc == 0; i++)
-        rc = to_time(d, times[i].key, times[i].standard, times[i].to);
-    for (size_t i = 0; i < WB_COUNT(choices) && rc == 0; i++)
-        rc = to_choice(d, choices[i].key, choices[i].to);
-    if (rc == 0)
-        rc = to_count(d, WB_KEY_DDL_LOCK_TRIES, 3, &c->ddl_lock_tries);
-    if (rc == 0)
-        rc = to_count(d, WB_KEY_GROUP, -1, &c->group_max);
-    if (rc == 0 && (c->ddl_lock_tries == 0 || c->group_max == 0))
-        return fail_value(d, c->group_max == 0 ? WB_KEY_GROUP : WB_KEY_DDL_LOCK_TRIES, "is too small: 1 is the least");
-    if (rc != 0)
-        return rc;
-    c->out_of_order = out_of_order < 0 ? WB_POLICY_UNSET : WB_POLICY_APPLY + out_of_order;
-    c->newer = newer < 0 ? WB_NEWER_UNSET : WB_NEWER_OK + newer;
-    c->discover = discover < 0 ? WB_DISCOVER_RUN : WB_DISCOVER_RUN + discover;
-    c->dirty_blocks = dirty == 1;
-    c->is_protected = is_protected == 1;
-    c->url = d->values[WB_KEY_URL].text;
-    c->url_missing = c->url ? NULL : c->url_missing;
-    c->profile = d->values[WB_KEY_PROFILE].text;
-    c->format = d->values[WB_KEY_FORMAT].text;
-    c->target = d->values[WB_KEY_TARGET].text;
-    c->ledger_schema = d->values[WB_KEY_LEDGER_SCHEMA].text;
-    c->ledger_table = d->values[WB_KEY_LEDGER_TABLE].text;
-    return 0;
-}
-
-/* ---- for `whimbrel config` ---- */
-
-static const char *time_text(wb_draft *d, int64_t ms)
-{
-    static const struct { const char *unit; int64_t ms; } units[] = { { "h", 3600000 }, { "m", 60000 }, { "s", 1000 } };
-    for (size_t i = 0; i < WB_COUNT(units); i++)
-        if (ms && ms % units[i].ms == 0)
-            return wb_arena_fmt(d->mem, "%" PRId64 "%s", ms / units[i].ms, units[i].unit);
-    return wb_arena_fmt(d->mem, "%" PRId64 "ms", ms);
-}
-
-static int show_key(wb_draft *d, wb_key key)
-{
-    const wb_value *v = &d->values[key];
-    const char *text = v->text;
-    int64_t ms;
-    if (!text) {
-        bool is_missing = key == WB_KEY_URL && d->out->url_missing;
-        return wb_setting_add(d, keys[key].name, is_missing ? d->out->url_missing : keys[key].standard, "default");
-    }
-    if (keys[key].kind == VALUE_TIME && wb_parse_duration(text, &ms) == 0 && !(text = time_text(d, ms)))
-        return wb_nomem(d->cx);
-    int rc = key == WB_KEY_URL ? wb_url_shown(d, v->text, &text) : 0;
-    return rc == 0 ? wb_setting_add(d, keys[key].name, text, v->origin) : rc;
-}
-
-static int show_names(wb_draft *d, const char *key, const char *const *names, size_t count, const char *origin)
-{
-    const char *text;
-    int rc = wb_names_join(d, names, count, &text);
-    return rc == 0 ? wb_setting_add(d, key, text, origin ? origin : "default") : rc;
-}
-
-static int show_order(wb_draft *d)
-{
-    const char **names = wb_arena_get(d->mem, d->out->ns_count * sizeof *names);
-    size_t count = 0;
-    if (!names)
-        return wb_nomem(d->cx);
-    for (size_t i = 0; i < d->out->ns_count; i++)
-        if (d->out->namespaces[i].is_listed)
-            names[count++] = d->out->namespaces[i].name;
-    return show_names(d, "namespaces.order", names, count, d->order_origin);
-}
-
-/* The file's own lists and maps are in d->settings already; the others go before them. */
-static int show_all(wb_draft *d)
-{
-    wbl_setting *of_file = d->settings;
-    size_t count = d->setting_count;
-    d->settings = NULL;
-    d->setting_count = d->setting_cap = 0;
-    int rc = 0;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (strcmp(of_file[i].key, "config") == 0)
-            rc = wb_setting_add(d, of_file[i].key, of_file[i].value, of_file[i].origin);
-    for (size_t k = 0; k < WB_KEY_COUNT && rc == 0; k++) {
-        rc = show_key(d, (wb_key)k);
-        if (rc == 0 && k == WB_KEY_URL)
-            rc = show_names(d, "migrations", d->out->dirs, d->out->dir_count, d->dirs_origin);
-    }
-    if (rc == 0)
-        rc = show_names(d, "always", d->out->always, d->out->always_count, d->always_origin);
-    if (rc == 0)
-        rc = show_order(d);
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (strcmp(of_file[i].key, "config") != 0)
-            rc = wb_setting_add(d, of_file[i].key, of_file[i].value, of_file[i].origin);
-    d->out->settings = d->settings;
-    d->out->setting_count = d->setting_count;
-    return rc;
 }
 
 /* ---- all together ---- */
@@ -617,9 +427,10 @@ int wb_config_load(wb_ctx *cx, wb_arena *mem, const wb_config_request *request, 
         config.env.getenv = request->getenv;
         config.env.getenv_user = request->getenv_user;
     }
-    static int (*const steps[])(wb_draft *) = { copy_names_of_caller, read_env_file, read_flags,   read_environment,
-                                                read_file,            apply_target,  default_dir,  convert,
-                                                read_password,        show_all };
+    static int (*const steps[])(wb_draft *) = {
+        copy_names_of_caller, read_env_file, read_flags,           read_environment, read_file,
+        apply_target,         default_dir,   wb_effective_convert, read_password,    wb_effective_show
+    };
     for (size_t i = 0; i < WB_COUNT(steps); i++) {
         int rc = steps[i](&d);
         if (rc != 0)

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 /* The order in which AxCom runs its modules. One that neither the file nor the directory knows is left out. */
-static const char *const plan_order[] = { "core", "catalog", "orders", "inventory", "payments", "shipping", "cart",
-                                          "events" };
+static const char *const plan_order[] = { "core",     "catalog",  "orders", "inventory",
+                                          "payments", "shipping", "cart",   "events" };
 #define CORE plan_order[0]
 #define EVENTS "events"
 
@@ -37,8 +37,8 @@ static int find_text(wb_draft *d, const char *shown, const wb_yaml *map, const c
     if (rc == 0 && missing && strcmp(key, "connection_string") != 0)
         return 0;
     if (rc == 0 && missing) {
-        d->out->url_missing = wb_arena_fmt(d->mem, "%s is not set, and db.%s in %s:%u needs it", missing, key, shown,
-                                           (unsigned)n->line);
+        d->out->url_missing =
+            wb_arena_fmt(d->mem, "%s is not set, and db.%s in %s:%u needs it", missing, key, shown, (unsigned)n->line);
         return d->out->url_missing ? 0 : wb_nomem(d->cx);
     }
     *out = (wb_value){ out->text, wb_origin(d, shown, n->line), shown, n->line, n->column };
@@ -91,7 +91,8 @@ static bool has_directory(const wb_draft *d, const char *type, const char *name)
 {
     for (size_t i = 0; i < d->out->dir_count; i++) {
         const char *dir = d->out->dirs[i];
-        char *below = wb_arena_fmt(d->mem, "%s/%s/%s", dir, type, name), *flat = wb_arena_fmt(d->mem, "%s/%s", dir, name);
+        char *below = wb_arena_fmt(d->mem, "%s/%s/%s", dir, type, name),
+             *flat = wb_arena_fmt(d->mem, "%s/%s", dir, name);
         if ((below && faccessat(d->request->base_fd, below, F_OK, 0) == 0) ||
             (flat && faccessat(d->request->base_fd, flat, F_OK, 0) == 0))
             return true;

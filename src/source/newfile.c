@@ -17,8 +17,8 @@
 #define TITLE_MAX 120
 #define NS_MAX 50
 
-typedef struct style {                 /* what the versions of a directory look like */
-    char highest[256];                 /* as written; "" when there is none */
+typedef struct style { /* what the versions of a directory look like */
+    char highest[256]; /* as written; "" when there is none */
     bool has_pairs, has_singles;
 } style;
 
@@ -81,10 +81,10 @@ int wb_make_dirs_at(wb_ctx *cx, int dir_fd, const char *path)
 static const char *fold(unsigned char lead, unsigned char next)
 {
     static const char *const letters[64] = {
-        "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i", "i",
-        "d", "n", "o", "o", "o", "o", "o", NULL, "o", "u", "u", "u", "u", "y", "th", "ss",
-        "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i", "i",
-        "d", "n", "o", "o", "o", "o", "o", NULL, "o", "u", "u", "u", "u", "y", "th", "y",
+        "a", "a", "a", "a", "a", "a", "ae", "c",  "e", "e", "e", "e", "i", "i", "i",  "i",
+        "d", "n", "o", "o", "o", "o", "o",  NULL, "o", "u", "u", "u", "u", "y", "th", "ss",
+        "a", "a", "a", "a", "a", "a", "ae", "c",  "e", "e", "e", "e", "i", "i", "i",  "i",
+        "d", "n", "o", "o", "o", "o", "o",  NULL, "o", "u", "u", "u", "u", "y", "th", "y",
     };
     return lead == 0xC3 && next >= 0x80 && next <= 0xBF ? letters[next - 0x80] : NULL;
 }
@@ -99,8 +99,8 @@ static void snake_case(const char *name, char out[TITLE_MAX + 4])
     for (const char *p = name; *p && n < TITLE_MAX; p++) {
         const char *folded = fold((unsigned char)p[0], (unsigned char)p[1]);
         char previous = p > name ? p[-1] : 0;
-        bool starts_word = is_upper(*p) && (is_lower(previous) || wb_is_digit(previous) ||
-                                            (is_upper(previous) && is_lower(p[1])));
+        bool starts_word =
+            is_upper(*p) && (is_lower(previous) || wb_is_digit(previous) || (is_upper(previous) && is_lower(p[1])));
         if (starts_word && n && out[n - 1] != '_')
             out[n++] = '_';
         if (folded) {
@@ -250,7 +250,8 @@ static int new_ns_path(wb_ctx *cx, wb_arena *mem, const wb_newfile_request *r, c
         return rc;
     if (flat && flat->count > 0 && !(r->config && wb_config_ns_find(r->config, ns))) {
         wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "%s holds migrations itself, so it has no namespaces", flat->shown);
-        wb_hint(cx, "Move them to a directory of their own below it, or name \"%s\" under namespaces: in whimbrel.yaml.",
+        wb_hint(cx,
+                "Move them to a directory of their own below it, or name \"%s\" under namespaces: in whimbrel.yaml.",
                 ns);
         return WBL_E_INVALID;
     }
@@ -258,8 +259,9 @@ static int new_ns_path(wb_ctx *cx, wb_arena *mem, const wb_newfile_request *r, c
         if (r->set->namespaces[i].has_directory && strcmp(r->set->namespaces[i].name, WB_DEFAULT_NS) != 0)
             other = &r->set->namespaces[i];
     const char *slash = other ? strrchr(other->path, '/') : NULL;
-    *out = slash ? wb_arena_fmt(mem, "%.*s/%s", (int)(slash - other->path), other->path, ns)
-           : strcmp(root, ".") == 0 ? wb_arena_dup(mem, ns) : wb_arena_fmt(mem, "%s/%s", root, ns);
+    *out = slash                    ? wb_arena_fmt(mem, "%.*s/%s", (int)(slash - other->path), other->path, ns)
+           : strcmp(root, ".") == 0 ? wb_arena_dup(mem, ns)
+                                    : wb_arena_fmt(mem, "%s/%s", root, ns);
     return *out ? 0 : wb_nomem(cx);
 }
 
@@ -324,9 +326,10 @@ static int write_new(wb_ctx *cx, wb_arena *mem, const wb_newfile_request *r, con
         rc = read_style(cx, r->base_fd, dir, &st);
     if (rc != 0)
         return rc;
-    const wb_migration *sibling = r->set && r->set->migration_count ? &r->set->migrations[r->set->migration_count - 1] : NULL;
+    const wb_migration *sibling =
+        r->set && r->set->migration_count ? &r->set->migrations[r->set->migration_count - 1] : NULL;
     next_version(r, &st, sibling ? sibling->version : NULL, version);
-    bool is_single = st.has_pairs || st.has_singles ? st.has_singles && !st.has_pairs
+    bool is_single = st.has_pairs || st.has_singles   ? st.has_singles && !st.has_pairs
                      : r->config && r->config->format ? strcmp(r->config->format, "single") == 0
                                                       : r->set && r->set->is_single;
     const char **out = wb_arena_get(mem, 2 * sizeof *out);
@@ -372,7 +375,7 @@ static bool belongs(const wb_name *a, const wb_name *b)
 }
 
 typedef struct family {
-    const char **from, **to;           /* paths below base_fd */
+    const char **from, **to; /* paths below base_fd */
     size_t count, from_cap, to_cap;
 } family;
 

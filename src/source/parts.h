@@ -61,7 +61,8 @@ typedef struct wb_yaml {
     size_t count;
 } wb_yaml;
 
-/* An empty document gives NULL. An alias is the same node twice, so a node may have two parents; walk to a fixed depth. */
+/* An empty document gives NULL. An alias is the same node twice, so a node may have two parents, or be its own
+   descendant: walk to a fixed depth only. */
 int wb_yaml_read(wb_ctx *, wb_arena *, const char *shown, const char *text, size_t len, wb_yaml **out);
 
 /* ---- the configuration while it is put together: config.c, document.c, modules.c ---- */
@@ -101,6 +102,17 @@ const char *wb_origin(wb_draft *, const char *shown, uint32_t line);     /* "whi
 int wb_setting_add(wb_draft *, const char *key, const char *value, const char *origin);
 int wb_url_shown(wb_draft *, const char *url, const char **out);         /* with the password hidden */
 int wb_names_join(wb_draft *, const char *const *names, size_t count, const char **out);
+
+typedef enum wb_value_kind { WB_VALUE_TEXT, WB_VALUE_TIME, WB_VALUE_COUNT, WB_VALUE_CHOICE } wb_value_kind;
+typedef struct wb_key_row {
+    const char *name, *env, *flag;
+    wb_value_kind kind;
+    const char *const *words;          /* of a choice, ended by NULL */
+    const char *standard;              /* what holds when nobody says anything, for people */
+} wb_key_row;
+extern const wb_key_row wb_key_rows[WB_KEY_COUNT];                       /* effective.c */
+int wb_effective_convert(wb_draft *);                                    /* texts -> numbers and choices */
+int wb_effective_show(wb_draft *);                                       /* every setting with its origin */
 
 int wb_document_read(wb_draft *, const char *shown, const wb_yaml *root); /* whimbrel.yaml */
 bool wb_modules_match(const wb_yaml *root);                              /* config.yaml with modules: or db: */

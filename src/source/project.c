@@ -14,9 +14,9 @@
 #define CONFIG_NAME "whimbrel.yaml"
 
 /* Where projects keep their migrations, the most usual first. */
-static const char *const usual_dirs[] = { "migrations",          "db/migrations",      "database/migrations",
-                                          "sql/migrations",      "schema/migrations",  "backend/migrations",
-                                          "internal/migrations", "db/migrate",         "tools/migrate/migrations",
+static const char *const usual_dirs[] = { "migrations",          "db/migrations",     "database/migrations",
+                                          "sql/migrations",      "schema/migrations", "backend/migrations",
+                                          "internal/migrations", "db/migrate",        "tools/migrate/migrations",
                                           "assets/migrations" };
 static const char *const config_names[] = { "whimbrel.yaml", "whimbrel.yml" };
 static const char *const modules_names[] = { "config.yaml", "config.yml" };
@@ -130,7 +130,9 @@ static int write_config(wb_ctx *cx, wb_arena *mem, int base_fd, const char *url,
 
 static int write_first(wb_ctx *cx, int base_fd, const char **paths, size_t *count)
 {
-    static const struct { const char *path, *text; } files[] = {
+    static const struct {
+        const char *path, *text;
+    } files[] = {
         { "migrations/000001_init.up.sql", "-- The first migration: write here what the database shall have.\n" },
         { "migrations/000001_init.down.sql", "-- Reverts 000001_init.\n" },
     };

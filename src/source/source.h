@@ -143,8 +143,8 @@ typedef struct wb_config {             /* effective: flags, environment, file, d
     int ddl_lock_tries, group_max;
     const wbl_setting *settings;       /* for `config` */
     size_t setting_count;
-    const char *url_missing;           /* url is NULL because the file's ${NAME} is not set: "DATABASE_URL is not set, and
-                                          url in whimbrel.yaml:3 needs it"; NULL. For the one who needs the database */
+    const char *url_missing;           /* url is NULL because a ${NAME} in the file is not set: "DATABASE_URL is not
+                                          set, and url in whimbrel.yaml:3 needs it". For who needs the database; NULL */
     wb_env env;                        /* for wb_config_variable() */
 } wb_config;
 

@@ -40,12 +40,9 @@ static int dotted_cmp(const char *a, const char *b)
 int wb_version_cmp(wb_order order, const char *a, const char *b)
 {
     switch (order) {
-    case WB_ORDER_NUMERIC:
-        return digits_cmp(a, strlen(a), b, strlen(b));
-    case WB_ORDER_DOTTED:
-        return dotted_cmp(a, b);
-    case WB_ORDER_BYTES:
-        break;
+    case WB_ORDER_NUMERIC: return digits_cmp(a, strlen(a), b, strlen(b));
+    case WB_ORDER_DOTTED: return dotted_cmp(a, b);
+    case WB_ORDER_BYTES: break;
     }
     return strcmp(a, b);
 }
@@ -62,9 +59,9 @@ bool wb_version_valid(wb_order order, const char *written)
     for (size_t i = 0; i < len; i++) {
         bool is_separator = written[i] == '.' || written[i] == '_';
         bool is_inside = i > 0 && i + 1 < len && wb_is_digit(written[i - 1]);
-        if (order == WB_ORDER_BYTES ? (unsigned char)written[i] < 0x20 || written[i] == 0x7F
-                                    : !wb_is_digit(written[i]) &&
-                                          (order == WB_ORDER_NUMERIC || !is_separator || !is_inside))
+        if (order == WB_ORDER_BYTES
+                ? (unsigned char)written[i] < 0x20 || written[i] == 0x7F
+                : !wb_is_digit(written[i]) && (order == WB_ORDER_NUMERIC || !is_separator || !is_inside))
             return false;
     }
     return len > 0 && (order != WB_ORDER_BYTES || wb_utf8_valid(written, len, NULL));

@@ -11,7 +11,7 @@
 #include <yaml.h>
 
 #define WB_NEST_MAX 64
-#define ANCHOR_MAX 1000                /* libyaml compares each one with all others */
+#define ANCHOR_MAX 1000 /* libyaml compares each one with all others */
 
 static int fail_at(wb_ctx *cx, const char *shown, yaml_mark_t mark, const char *what)
 {
@@ -127,7 +127,8 @@ static int copy_node(wb_ctx *cx, wb_arena *mem, const char *shown, const yaml_no
     if (!to->items || (is_map && !to->keys))
         return wb_nomem(cx);
     for (size_t i = 0; i < to->count; i++) {
-        to->items[i] = &nodes[(is_map ? from->data.mapping.pairs.start[i].value : from->data.sequence.items.start[i]) - 1];
+        to->items[i] =
+            &nodes[(is_map ? from->data.mapping.pairs.start[i].value : from->data.sequence.items.start[i]) - 1];
         if (is_map)
             to->keys[i] = &nodes[from->data.mapping.pairs.start[i].key - 1];
     }

@@ -11,10 +11,7 @@
 
 /* ---- reading ---- */
 
-static void advance(wb_reader *r)
-{
-    r->tok = wb_lex_next(&r->lex);
-}
+static void advance(wb_reader *r) { r->tok = wb_lex_next(&r->lex); }
 
 /* Whether the token is the first word of the phrase. */
 static bool begins_phrase(wb_token t, const char *phrase)
@@ -25,7 +22,7 @@ static bool begins_phrase(wb_token t, const char *phrase)
         char c = t.p[i];
         if (c >= 'A' && c <= 'Z')
             c = (char)(c + ('a' - 'A'));
-        if (c != phrase[i])            /* also at the end of the phrase: no word holds a NUL */
+        if (c != phrase[i]) /* also at the end of the phrase: no word holds a NUL */
             return false;
     }
     return phrase[t.len] == ' ' || phrase[t.len] == 0;
@@ -48,15 +45,9 @@ static bool accept(wb_reader *r, const char *phrase)
     return true;
 }
 
-static bool is_end(const wb_reader *r)
-{
-    return r->tok.kind <= WB_TOK_TERMINATOR;
-}
+static bool is_end(const wb_reader *r) { return r->tok.kind <= WB_TOK_TERMINATOR; }
 
-static bool is_name(wb_token t)
-{
-    return t.kind == WB_TOK_WORD || t.kind == WB_TOK_NAME || t.kind == WB_TOK_STRING;
-}
+static bool is_name(wb_token t) { return t.kind == WB_TOK_WORD || t.kind == WB_TOK_NAME || t.kind == WB_TOK_STRING; }
 
 static bool read_name(wb_reader *r, wb_str *schema, wb_str *name)
 {
@@ -99,6 +90,15 @@ static bool accept_options(wb_reader *r, const char *word)
         advance(r);
     } while (depth > 0 && !is_end(r));
     return is_found;
+}
+
+static bool is_one_of(wb_token t, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (wb_token_is(t, words[i]))
+            return true;
+    }
+    return false;
 }
 
 static bool has_before(const wb_reader *r, uint32_t version)
@@ -192,10 +192,7 @@ static bool is_object(const wb_statement *st, const char *object)
     return st->object && strcmp(st->object, object) == 0;
 }
 
-static bool is_table(const wb_statement *st)
-{
-    return is_object(st, "table") || is_object(st, "foreign table");
-}
+static bool is_table(const wb_statement *st) { return is_object(st, "table") || is_object(st, "foreign table"); }
 
 static void copy_table(wb_statement *st)
 {
@@ -204,33 +201,39 @@ static void copy_table(wb_statement *st)
 }
 
 /* pg_temp is the schema of temporary objects. */
-static bool is_temporary_schema(wb_str schema)
-{
-    return schema.len >= 7 && wb_word_eq(schema.p, 7, "pg_temp");
-}
+static bool is_temporary_schema(wb_str schema) { return schema.len >= 7 && wb_word_eq(schema.p, 7, "pg_temp"); }
 
 /* A subscription makes its replication slot over a connection of its own, which no rollback undoes. */
 static const char *refusal_of_new_subscription(wb_reader *r)
 {
     while (!is_end(r)) {
-        bool is_off = accept(r, "connect") || accept(r, "create_slot");
-        if (!is_off) {
+        if (!accept(r, "connect") && !accept(r, "create_slot")) {
             advance(r);
             continue;
         }
         if (wb_token_is_symbol(r->tok, '='))
             advance(r);
         wb_str value = { r->tok.p, r->tok.len };
-        if (wb_str_ieq(value, "false") || wb_str_ieq(value, "off") || wb_str_eq(value, "0")
-            || wb_str_ieq(value, "'false'") || wb_str_ieq(value, "'off'"))
+        if (wb_str_ieq(value, "false") || wb_str_ieq(value, "off") || wb_str_eq(value, "0") ||
+            wb_str_ieq(value, "'false'") || wb_str_ieq(value, "'off'"))
             return NULL;
     }
     return "CREATE SUBSCRIPTION with a replication slot can't run in a transaction";
 }
 
+/* DEFINER = 'user'@'host' SQL SECURITY INVOKER */
+static void skip_definer(wb_reader *r)
+{
+    static const char *const objects[] = { "view", "trigger", "procedure", "function", "event" };
+    if (!accept(r, "definer"))
+        return;
+    while (!is_end(r) && !is_one_of(r->tok, objects, WB_COUNT(objects)))
+        advance(r);
+}
+
 void wb_read_create(wb_reader *r, wb_statement *st)
 {
-    static const char *const modifiers[] = { "global", "local", "unlogged", "unique", "fulltext", "spatial",
+    static const char *const modifiers[] = { "global",    "local",   "unlogged",   "unique",     "fulltext", "spatial",
                                              "recursive", "trusted", "procedural", "constraint", "default" };
     st->action = WB_ACT_CREATE;
     bool is_passed = true;
@@ -243,11 +246,8 @@ void wb_read_create(wb_reader *r, wb_statement *st)
         for (size_t i = 0; i < WB_COUNT(modifiers); i++)
             is_passed |= accept(r, modifiers[i]);
     }
-    if (r->lex.table->has_delimiter_lines && accept(r, "definer"))
-        while (!is_end(r) && !wb_token_is(r->tok, "view") && !wb_token_is(r->tok, "trigger")
-               && !wb_token_is(r->tok, "procedure") && !wb_token_is(r->tok, "function")
-               && !wb_token_is(r->tok, "event"))
-            advance(r);
+    if (r->lex.table->has_delimiter_lines)
+        skip_definer(r);
     const struct object_row *row = read_object(r);
     if (!row)
         return;
@@ -408,25 +408,19 @@ void wb_read_cluster(wb_reader *r, wb_statement *st)
 
 /* ---- queries ---- */
 
-static bool is_one_of(wb_token t, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (wb_token_is(t, words[i]))
-            return true;
-    }
-    return false;
-}
-
 /* Words before a parenthesis that are no call, and functions that leave nothing in the session. */
 static bool is_harmless_before_paren(wb_token t)
 {
     static const char *const words[] = {
-        "in", "values", "as", "from", "exists", "and", "or", "not", "on", "where", "by", "over", "select", "using",
-        "any", "all", "some", "when", "then", "else", "union", "except", "intersect", "join", "limit", "offset", "case",
-        "filter", "with", "having", "lateral", "distinct", "materialized", "is", "like", "between", "returning",
-        "numeric", "decimal", "varchar", "char", "count", "sum", "min", "max", "avg", "coalesce", "nullif", "now",
-        "lower", "upper", "length", "cast", "exclude", "round", "abs", "setval", "array_agg", "string_agg",
-        "row_number", "to_regclass", "format", "concat", "replace", "substr", "substring", "greatest", "least",
+        "in",           "values",    "as",         "from",       "exists",      "and",     "or",        "not",
+        "on",           "where",     "by",         "over",       "select",      "using",   "any",       "all",
+        "some",         "when",      "then",       "else",       "union",       "except",  "intersect", "join",
+        "limit",        "offset",    "case",       "filter",     "with",        "having",  "lateral",   "distinct",
+        "materialized", "is",        "like",       "between",    "returning",   "numeric", "decimal",   "varchar",
+        "char",         "count",     "sum",        "min",        "max",         "avg",     "coalesce",  "nullif",
+        "now",          "lower",     "upper",      "length",     "cast",        "exclude", "round",     "abs",
+        "setval",       "array_agg", "string_agg", "row_number", "to_regclass", "format",  "concat",    "replace",
+        "substr",       "substring", "greatest",   "least",
     };
     return is_one_of(t, words, WB_COUNT(words));
 }
@@ -444,8 +438,8 @@ static bool begins_write(const wb_reader *r, wb_token before)
         return false;
     wb_reader ahead = *r;
     advance(&ahead);
-    return !wb_token_is_symbol(ahead.tok, '(') && !wb_token_is_symbol(ahead.tok, '.')
-        && !wb_token_is_symbol(ahead.tok, ',');
+    return !wb_token_is_symbol(ahead.tok, '(') && !wb_token_is_symbol(ahead.tok, '.') &&
+           !wb_token_is_symbol(ahead.tok, ',');
 }
 
 static query_facts scan_query(wb_reader *r)
@@ -466,8 +460,8 @@ static query_facts scan_query(wb_reader *r)
             f.has_into = true;
             wb_reader ahead = *r;
             advance(&ahead);
-            f.is_temporary = accept(&ahead, "temp") || accept(&ahead, "temporary") || accept(&ahead, "local temp")
-                || accept(&ahead, "local temporary");
+            f.is_temporary = accept(&ahead, "temp") || accept(&ahead, "temporary") || accept(&ahead, "local temp") ||
+                             accept(&ahead, "local temporary");
         }
         before = r->tok;
     }
@@ -486,15 +480,12 @@ static void apply_query(const wb_reader *r, wb_statement *st, query_facts f)
 void wb_read_query(wb_reader *r, wb_statement *st)
 {
     query_facts f = scan_query(r);
-    f.has_writes = false;               /* a name of a column may look like it; only WITH can write */
+    f.has_writes = false; /* a name of a column may look like it; only WITH can write */
     apply_query(r, st, f);
 }
 
 /* WITH x AS (...) SELECT, or a write, in front or behind. */
-void wb_read_with(wb_reader *r, wb_statement *st)
-{
-    apply_query(r, st, scan_query(r));
-}
+void wb_read_with(wb_reader *r, wb_statement *st) { apply_query(r, st, scan_query(r)); }
 
 /* EXPLAIN ANALYZE runs what it explains. */
 void wb_read_explain(wb_reader *r, wb_statement *st)
@@ -521,10 +512,7 @@ void wb_read_set(wb_reader *r, wb_statement *st)
 }
 
 /* A cursor WITH HOLD outlives its transaction. */
-void wb_read_declare(wb_reader *r, wb_statement *st)
-{
-    st->may_leak = skip_to(r, "with hold");
-}
+void wb_read_declare(wb_reader *r, wb_statement *st) { st->may_leak = skip_to(r, "with hold"); }
 
 /* What SQLite 3.40 refuses, or ignores without a word, inside a transaction. */
 static const struct pragma_row {
@@ -537,14 +525,15 @@ static const struct pragma_row {
 };
 
 /* Kept in the database file; all other settings belong to the connection. */
-static const char *const lasting_pragmas[] = { "user_version", "application_id", "journal_mode", "auto_vacuum",
+static const char *const lasting_pragmas[] = { "user_version", "application_id", "journal_mode",  "auto_vacuum",
                                                "page_size",    "encoding",       "schema_version" };
 
 /* Asks or does, and sets nothing although it takes an argument in parentheses. */
-static const char *const asking_pragmas[] = { "table_info",        "table_xinfo",     "table_list",    "index_info",
-                                              "index_list",        "index_xinfo",     "foreign_key_list",
-                                              "foreign_key_check", "integrity_check", "quick_check",   "optimize",
-                                              "wal_checkpoint",    "incremental_vacuum" };
+static const char *const asking_pragmas[] = { "table_info",        "table_xinfo",       "table_list",
+                                              "index_info",        "index_list",        "index_xinfo",
+                                              "foreign_key_list",  "foreign_key_check", "integrity_check",
+                                              "quick_check",       "optimize",          "wal_checkpoint",
+                                              "incremental_vacuum" };
 
 static bool is_in(wb_str name, const char *const *names, size_t count)
 {
@@ -560,8 +549,8 @@ void wb_read_pragma(wb_reader *r, wb_statement *st)
     wb_str schema = { 0 }, name = { 0 };
     read_name(r, &schema, &name);
     bool sets = !is_end(r);
-    st->may_leak = sets && !is_in(name, lasting_pragmas, WB_COUNT(lasting_pragmas))
-        && !is_in(name, asking_pragmas, WB_COUNT(asking_pragmas));
+    st->may_leak = sets && !is_in(name, lasting_pragmas, WB_COUNT(lasting_pragmas)) &&
+                   !is_in(name, asking_pragmas, WB_COUNT(asking_pragmas));
     for (size_t i = 0; i < WB_COUNT(pragma_rows); i++) {
         if (wb_str_ieq(name, pragma_rows[i].name) && (sets || i == WB_COUNT(pragma_rows) - 1))
             st->refuses = pragma_rows[i].why;
@@ -593,10 +582,7 @@ static bool accept_chain(wb_reader *r)
     return accept(r, "and chain");
 }
 
-void wb_read_commit(wb_reader *r, wb_statement *st)
-{
-    st->txn = accept_chain(r) ? WB_TXN_COMMIT_CHAIN : WB_TXN_COMMIT;
-}
+void wb_read_commit(wb_reader *r, wb_statement *st) { st->txn = accept_chain(r) ? WB_TXN_COMMIT_CHAIN : WB_TXN_COMMIT; }
 
 void wb_read_rollback(wb_reader *r, wb_statement *st)
 {
@@ -647,8 +633,6 @@ static const char *find_refusal(const wb_reader *r, const wb_statement *st)
 {
     for (const wb_refusal *row = r->lex.table->refusals; row->why; row++) {
         if (row->action != st->action || (row->only_concurrent && !st->is_concurrent))
-            continue;
-        if (row->before != 0 && !has_before(r, row->before))
             continue;
         if (!row->object || is_object(st, row->object))
             return row->why;

@@ -9,12 +9,9 @@ const wb_dialect_table *wb_dialect_table_get(wb_dialect dialect)
 {
     switch (dialect) {
     case WB_SQL_POSTGRES:
-    case WB_SQL_NONE:
-        return &wb_sql_postgres;
-    case WB_SQL_SQLITE:
-        return &wb_sql_sqlite;
-    case WB_SQL_MYSQL:
-        return &wb_sql_mysql;
+    case WB_SQL_NONE: return &wb_sql_postgres;
+    case WB_SQL_SQLITE: return &wb_sql_sqlite;
+    case WB_SQL_MYSQL: return &wb_sql_mysql;
     }
     return &wb_sql_postgres;
 }

@@ -13,15 +13,16 @@
 
 enum {
     WB_CH_SPACE = 1,
-    WB_CH_WORD = 2,                    /* begins a word */
+    WB_CH_WORD = 2, /* begins a word */
     WB_CH_DIGIT = 4,
-    WB_CH_INSIDE = 8,                  /* may stand inside a word, never begins one */
+    WB_CH_INSIDE = 8, /* may stand inside a word, never begins one */
     WB_CH_OPERATOR = 16,
-    WB_CH_STOP = 32                    /* quote, comment, terminator: the fast scan has to look */
+    WB_CH_STOP = 32 /* quote, comment, terminator: the fast scan has to look */
 };
 #define WB_CH_IN_WORD (WB_CH_WORD | WB_CH_DIGIT | WB_CH_INSIDE)
 
 /* The 256 classes. Only five characters differ between dialects; the others are the same everywhere. */
+/* clang-format off */
 #define WB_CLS_WORDS_8 \
     WB_CH_WORD, WB_CH_WORD, WB_CH_WORD, WB_CH_WORD, WB_CH_WORD, WB_CH_WORD, WB_CH_WORD, WB_CH_WORD
 #define WB_CLS_WORDS_26 WB_CLS_WORDS_8, WB_CLS_WORDS_8, WB_CLS_WORDS_8, WB_CH_WORD, WB_CH_WORD
@@ -52,74 +53,74 @@ enum {
         0, WB_CH_OPERATOR, 0, WB_CH_OPERATOR, 0,                              /* { | } ~ DEL */    \
         WB_CLS_WORDS_128,                                                                          \
     }
+/* clang-format on */
 
 /* ---- how a statement ends -------------------------------------------------------------------------------------- */
 
 typedef enum wb_form {
-    WB_FORM_PLAIN,                     /* at the next terminator */
-    WB_FORM_ROUTINE,                   /* PostgreSQL: BEGIN ATOMIC holds statements */
-    WB_FORM_RULE,                      /* PostgreSQL: parentheses hold statements */
-    WB_FORM_TRIGGER,                   /* SQLite: BEGIN holds statements */
-    WB_FORM_COMPOUND,                  /* MySQL: nested blocks */
-    WB_FORM_COPY                       /* PostgreSQL: data may follow */
+    WB_FORM_PLAIN,    /* at the next terminator */
+    WB_FORM_ROUTINE,  /* PostgreSQL: BEGIN ATOMIC holds statements */
+    WB_FORM_RULE,     /* PostgreSQL: parentheses hold statements */
+    WB_FORM_TRIGGER,  /* SQLite: BEGIN holds statements */
+    WB_FORM_COMPOUND, /* MySQL: nested blocks */
+    WB_FORM_COPY      /* PostgreSQL: data may follow */
 } wb_form;
 
-typedef struct wb_form_row {           /* CREATE [words passed over] this word */
+typedef struct wb_form_row { /* CREATE [words passed over] this word */
     const char *word;
     wb_form form;
 } wb_form_row;
 
 /* ---- what a statement is ---------------------------------------------------------------------------------------- */
 
-struct wb_reader;                      /* classify.h */
+struct wb_reader; /* classify.h */
 
 enum {
-    WB_VERB_LEAKS = 1,                 /* may leave session state */
+    WB_VERB_LEAKS = 1, /* may leave session state */
     WB_VERB_REPEATABLE = 2
 };
 
 typedef struct wb_verb {
-    const char *phrase;                /* first words, lower case; a longer phrase stands before a shorter one */
+    const char *phrase; /* first words, lower case; a longer phrase stands before a shorter one */
     wb_stmt_class cls;
     unsigned flags;
-    const char *refuses;               /* always refuses a transaction, and says this; NULL */
+    const char *refuses;                              /* always refuses a transaction, and says this; NULL */
     void (*read)(struct wb_reader *, wb_statement *); /* reads on behind the phrase; NULL: nothing more to know */
 } wb_verb;
 
 /* A statement that refuses a transaction, told from what `read` found. */
 typedef struct wb_refusal {
     wb_action action;
-    const char *object;                /* NULL: any */
+    const char *object; /* NULL: any */
     bool only_concurrent;
-    uint32_t before;                   /* only servers below this version; 0: all */
     const char *why;
 } wb_refusal;
 
 typedef struct wb_dialect_table {
-    const uint8_t *classes;            /* 256 */
-    const char *string_prefixes;       /* letters that may stand right before ' and belong to the string */
-    char name_quote;                   /* of the names that we write */
+    const uint8_t *classes;      /* 256 */
+    const char *string_prefixes; /* letters that may stand right before ' and belong to the string */
+    char name_quote;             /* of the names that we write */
     bool has_nested_comments;
     bool has_dollar_quotes;
-    bool has_escape_strings;           /* E'...' and U&'...' */
-    bool has_client_commands;          /* a backslash outside of quotes is one of psql */
+    bool has_escape_strings;  /* E'...' and U&'...' */
+    bool has_client_commands; /* a backslash outside of quotes is one of psql */
     bool has_hash_comments;
-    bool has_version_comments;         /* the kind with ! or + is content, not comment */
+    bool has_version_comments; /* the kind with ! or + is content, not comment */
     bool needs_blank_after_dashes;
-    bool may_end_in_comment;           /* an open block comment at the end of the text is fine */
+    bool may_end_in_comment; /* an open block comment at the end of the text is fine */
     bool has_tick_names, has_bracket_names;
-    bool has_double_quoted_strings;    /* "x" takes backslashes as 'x' does */
+    bool has_double_quoted_strings; /* "x" takes backslashes as 'x' does */
     bool has_delimiter_lines;
     bool has_copy;
-    bool has_concurrently;             /* a word of CREATE INDEX and others, not a name */
-    bool has_marks_between;            /* a byte-order mark counts as white space anywhere */
-    bool folds_names;                  /* unquoted names are compared in lower case */
-    bool commits_ddl;                  /* DDL commits implicitly */
-    bool keeps_modes;                  /* of an absorbed BEGIN */
-    size_t name_max;                   /* longer names are cut to this many bytes; 0: not cut */
-    const wb_form_row *forms;          /* ends with a NULL word */
-    const wb_verb *verbs;              /* ends with a NULL phrase */
-    const wb_refusal *refusals;        /* ends with a NULL why */
+    bool has_concurrently;      /* a word of CREATE INDEX and others, not a name */
+    bool has_marks_between;     /* a byte-order mark before any statement is white space */
+    bool folds_names;           /* unquoted names are compared in lower case */
+    bool commits_ddl;           /* DDL commits implicitly */
+    bool keeps_modes;           /* of an absorbed BEGIN */
+    size_t name_max;            /* longer names are cut to this many bytes; 0: not cut */
+    const wb_form_row *forms;   /* ends with a NULL word */
+    const wb_verb *verbs;       /* ends with a NULL phrase */
+    const wb_refusal *refusals; /* ends with a NULL why */
 } wb_dialect_table;
 
 extern const wb_dialect_table wb_sql_postgres, wb_sql_sqlite, wb_sql_mysql;

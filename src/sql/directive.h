@@ -17,11 +17,11 @@ bool wb_batch_mark_next(wb_lexer *, wb_str *mark);
 
 /* Where the splitter met a directive. */
 typedef struct wb_directive_place {
-    wb_str text;                       /* behind "whimbrel:" */
-    uint32_t line, column;             /* of that text */
-    uint32_t statements_before;        /* complete ones */
-    bool is_inside;                    /* of a statement */
-    bool is_client_line;               /* no directive: a line for a client that we take ourselves; text is empty */
+    wb_str text;                /* behind "whimbrel:" */
+    uint32_t line, column;      /* of that text */
+    uint32_t statements_before; /* complete ones */
+    bool is_inside;             /* of a statement */
+    bool is_client_line;        /* no directive: a line for a client that we take ourselves; text is empty */
 } wb_directive_place;
 typedef int (*wb_directive_fn)(void *user, const wb_directive_place *);
 

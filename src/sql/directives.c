@@ -20,18 +20,15 @@ typedef struct reading {
     size_t require_cap;
     const char **variables;
     size_t variable_cap;
-    uint32_t seen;                     /* bits of directive_rows */
-    bool has_batch;                    /* that waits for its statement */
+    uint32_t seen;  /* bits of directive_rows */
+    bool has_batch; /* that waits for its statement */
     uint32_t batch_line, batch_column;
-    uint32_t line, column;             /* of the directive being read */
+    uint32_t line, column; /* of the directive being read */
 } reading;
 
 /* ---- words ---- */
 
-static bool is_separator(char c)
-{
-    return c == ' ' || c == '\t' || c == ',' || c == '\r';
-}
+static bool is_separator(char c) { return c == ' ' || c == '\t' || c == ',' || c == '\r'; }
 
 static bool next_word(wb_str *rest, wb_str *word)
 {
@@ -65,10 +62,7 @@ void wb_directive_cut(wb_str directive, wb_str *word, wb_str *rest)
 }
 
 /* What is shown of the user's own text in a message. */
-static int shown_len(wb_str s)
-{
-    return (int)wb_utf8_cut(s.p, s.len, 60);
-}
+static int shown_len(wb_str s) { return (int)wb_utf8_cut(s.p, s.len, 60); }
 
 static int malformed(wb_ctx *cx, wb_str value, const char *wanted)
 {
@@ -141,15 +135,9 @@ static int read_flag(reading *r, wb_str rest, bool *flag)
     return 0;
 }
 
-static int read_no_transaction(reading *r, wb_str rest)
-{
-    return read_flag(r, rest, &r->found.no_transaction);
-}
+static int read_no_transaction(reading *r, wb_str rest) { return read_flag(r, rest, &r->found.no_transaction); }
 
-static int read_out_of_order(reading *r, wb_str rest)
-{
-    return read_flag(r, rest, &r->found.out_of_order);
-}
+static int read_out_of_order(reading *r, wb_str rest) { return read_flag(r, rest, &r->found.out_of_order); }
 
 static int read_lock_timeout(reading *r, wb_str rest)
 {
@@ -176,8 +164,8 @@ static bool is_plain_name(wb_str s)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.p[i];
-        bool is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'
-            || c == '-' || c == '.' || (uint8_t)c >= 0x80;
+        bool is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                       c == '-' || c == '.' || (uint8_t)c >= 0x80;
         if (!is_fine)
             return false;
     }
@@ -235,8 +223,8 @@ static const struct directive_row {
     { "foreign-keys", false, read_foreign_keys },
     { "requires", true, read_requires },
     { "variables", true, read_variables },
-    { "batch", true, NULL },           /* wb_split() */
-    { "up", true, NULL },              /* a file that holds both directions is cut there before it comes here */
+    { "batch", true, NULL }, /* wb_split() */
+    { "up", true, NULL },    /* a file that holds both directions is cut there before it comes here */
     { "down", true, NULL },
 };
 

@@ -11,10 +11,7 @@
 
 /* ---- small helpers ---- */
 
-static uint8_t class_of(const wb_lexer *l, const char *p)
-{
-    return l->table->classes[(uint8_t)*p];
-}
+static uint8_t class_of(const wb_lexer *l, const char *p) { return l->table->classes[(uint8_t)*p]; }
 
 bool wb_word_eq(const char *p, size_t len, const char *lower_word)
 {
@@ -33,10 +30,7 @@ bool wb_token_is(wb_token t, const char *lower_word)
     return t.kind == WB_TOK_WORD && wb_word_eq(t.p, t.len, lower_word);
 }
 
-bool wb_token_is_symbol(wb_token t, char c)
-{
-    return t.kind == WB_TOK_SYMBOL && t.len == 1 && *t.p == c;
-}
+bool wb_token_is_symbol(wb_token t, char c) { return t.kind == WB_TOK_SYMBOL && t.len == 1 && *t.p == c; }
 
 void wb_lex_start(wb_lexer *l, const wb_sql_options *options, const char *text, size_t len)
 {
@@ -87,10 +81,7 @@ static bool is_at_delimiter(const wb_lexer *l, const char *p)
     return (size_t)(l->end - p) >= len && memcmp(p, l->delimiter.p, len) == 0;
 }
 
-static bool has_plain_delimiter(const wb_lexer *l)
-{
-    return l->delimiter.len == 1 && *l->delimiter.p == ';';
-}
+static bool has_plain_delimiter(const wb_lexer *l) { return l->delimiter.len == 1 && *l->delimiter.p == ';'; }
 
 /* ---- quotes: p stands behind the opener; the result stands behind the closer, NULL when there is none ---- */
 
@@ -191,14 +182,16 @@ static wb_token dollar_token(wb_lexer *l)
 {
     const char *start = l->p, *q = start + 1;
     if (q < l->end && (class_of(l, q) & WB_CH_DIGIT)) { /* $1 */
-        while (q < l->end && (class_of(l, q) & WB_CH_DIGIT))
+        while (q < l->end && (class_of(l, q) & WB_CH_IN_WORD))
             q++;
         return token_to(l, WB_TOK_NUMBER, start, q);
     }
     while (q < l->end && (class_of(l, q) & (WB_CH_WORD | WB_CH_DIGIT)))
         q++;
-    if (q == l->end || *q != '$')
+    if (q == l->end || *q != '$') {
+        l->solid = start + 1;
         return token_to(l, WB_TOK_SYMBOL, start, start + 1);
+    }
 
     size_t tag_len = (size_t)(q + 1 - start);
     for (q++; (q = memchr(q, '$', (size_t)(l->end - q))); q++) {
@@ -293,8 +286,8 @@ static bool is_dash_comment(const wb_lexer *l, const char *p)
 
 static bool is_comment_start(const wb_lexer *l, const char *p)
 {
-    return (*p == '-' && is_dash_comment(l, p)) || (*p == '/' && l->end - p > 1 && p[1] == '*')
-        || (*p == '#' && l->table->has_hash_comments);
+    return (*p == '-' && is_dash_comment(l, p)) || (*p == '/' && l->end - p > 1 && p[1] == '*') ||
+           (*p == '#' && l->table->has_hash_comments);
 }
 
 static wb_token comment_token(wb_lexer *l)
@@ -319,13 +312,12 @@ static bool prefixed_token(wb_lexer *l, wb_token *out)
     size_t left = (size_t)(l->end - p);
     char letter = (char)(*p | 0x20);
     if (left > 1 && p[1] == '\'' && strchr(l->table->string_prefixes, letter)) {
-        bool is_plain = letter == 'n' && l->has_backslash_strings;
-        *out = string_token(l, p, p + 1, letter == 'e' || is_plain);
+        *out = string_token(l, p, p + 1, letter == 'e' || l->has_backslash_strings); /* B'' and X'' hold none */
         return true;
     }
     if (left > 2 && letter == 'u' && p[1] == '&' && l->table->has_escape_strings) {
         if (p[2] == '\'')
-            *out = string_token(l, p, p + 2, false);
+            *out = string_token(l, p, p + 2, l->has_backslash_strings);
         else if (p[2] == '"')
             *out = name_token(l, p, p + 2);
         else
@@ -349,8 +341,7 @@ static wb_token word_token(wb_lexer *l)
 static wb_token number_token(wb_lexer *l)
 {
     const char *q = l->p + 1;
-    while (q < l->end && ((class_of(l, q) & (WB_CH_WORD | WB_CH_DIGIT)) || *q == '.')
-           && (has_plain_delimiter(l) || !is_at_delimiter(l, q)))
+    while (q < l->end && (is_inside_word(l, q) || (*q == '.' && !is_at_delimiter(l, q))))
         q++;
     return token_to(l, WB_TOK_NUMBER, l->p, q);
 }
@@ -359,8 +350,8 @@ static wb_token symbol_token(wb_lexer *l)
 {
     const char *q = l->p + 1;
     if (class_of(l, l->p) & WB_CH_OPERATOR) {
-        while (q < l->end && (class_of(l, q) & WB_CH_OPERATOR) && !is_comment_start(l, q)
-               && (has_plain_delimiter(l) || !is_at_delimiter(l, q)))
+        while (q < l->end && (class_of(l, q) & WB_CH_OPERATOR) && !is_comment_start(l, q) &&
+               (has_plain_delimiter(l) || !is_at_delimiter(l, q)))
             q++;
     }
     return token_to(l, WB_TOK_SYMBOL, l->p, q);
@@ -384,21 +375,10 @@ static wb_token stop_token(wb_lexer *l)
     return symbol_token(l);
 }
 
-static void skip_space(wb_lexer *l)
-{
-    static const char mark[] = "\xEF\xBB\xBF";
-    for (;;) {
-        while (l->p < l->end && (class_of(l, l->p) & WB_CH_SPACE))
-            l->p++;
-        if (!l->table->has_marks_between || l->end - l->p < 3 || memcmp(l->p, mark, 3) != 0)
-            return;
-        l->p += 3;
-    }
-}
-
 wb_token wb_lex_any(wb_lexer *l)
 {
-    skip_space(l);
+    while (l->p < l->end && (class_of(l, l->p) & WB_CH_SPACE))
+        l->p++;
     if (l->p == l->end)
         return (wb_token){ WB_TOK_END, l->p, 0 };
     if (is_at_delimiter(l, l->p))
@@ -434,7 +414,7 @@ static bool has_escape_prefix(const wb_lexer *l, const char *p)
     return p - 1 == l->solid || !(class_of(l, p - 2) & WB_CH_IN_WORD);
 }
 
-/* A dollar sign behind a character of a word is part of that word and opens no quote. */
+/* A dollar sign behind a character of a word or number is part of it and opens no quote. */
 static bool is_dollar_in_word(const wb_lexer *l, const char *p)
 {
     return *p == '$' && p > l->solid && (class_of(l, p - 1) & WB_CH_IN_WORD);

@@ -11,16 +11,16 @@
 
 typedef enum wb_token_kind {
     WB_TOK_END,
-    WB_TOK_FAULT,                      /* see fault and fault_at of the lexer */
-    WB_TOK_TERMINATOR,                 /* ; or the delimiter in force */
-    WB_TOK_COMMENT,                    /* only from wb_lex_any() */
+    WB_TOK_FAULT,      /* see fault and fault_at of the lexer */
+    WB_TOK_TERMINATOR, /* ; or the delimiter in force */
+    WB_TOK_COMMENT,    /* only from wb_lex_any() */
     WB_TOK_WORD,
-    WB_TOK_NAME,                       /* a quoted name, quotes included */
-    WB_TOK_STRING,                     /* with quotes and prefix */
-    WB_TOK_DOLLAR,                     /* $tag$ ... $tag$ */
+    WB_TOK_NAME,   /* a quoted name, quotes included */
+    WB_TOK_STRING, /* with quotes and prefix */
+    WB_TOK_DOLLAR, /* $tag$ ... $tag$ */
     WB_TOK_NUMBER,
-    WB_TOK_SYMBOL,                     /* a run of operator characters, or one of ( ) [ ] { } , . */
-    WB_TOK_CLIENT                      /* PostgreSQL: a backslash, which only psql understands */
+    WB_TOK_SYMBOL, /* a run of operator characters, or one of ( ) [ ] { } , . */
+    WB_TOK_CLIENT  /* PostgreSQL: a backslash, which only psql understands */
 } wb_token_kind;
 
 typedef struct wb_token {
@@ -35,27 +35,28 @@ typedef int (*wb_lex_directive_fn)(void *user, wb_str comment);
 typedef struct wb_lexer {
     const wb_dialect_table *table;
     const char *p, *end;
-    wb_str delimiter;                  /* ";" unless a DELIMITER line changed it */
+    wb_str delimiter; /* ";" unless a DELIMITER line changed it */
     bool has_backslash_strings;
-    const char *solid;                 /* behind the last quote or comment: no word reaches back over it */
-    const char *floor;                 /* behind the last comment, or the start of the statement */
-    const char *content_end;           /* behind the last token that is not a comment; see wb_lex_close() */
-    const char *fault, *fault_at;      /* static text; place of the opener */
-    wb_lex_directive_fn on_directive;  /* may be NULL */
+    const char *solid;                /* behind the last quote or comment: no word reaches back over it */
+    const char *floor;                /* behind the last comment, or the start of the statement */
+    const char *content_end;          /* behind the last token that is not a comment; see wb_lex_close() */
+    const char *fault, *fault_at;     /* static text; place of the opener */
+    wb_lex_directive_fn on_directive; /* may be NULL */
     void *user;
-    int stopped;                       /* what on_directive returned */
+    int stopped; /* what on_directive returned */
 } wb_lexer;
 
 void wb_lex_start(wb_lexer *, const wb_sql_options *, const char *text, size_t len);
-wb_token wb_lex_any(wb_lexer *);       /* the next token, comments too */
-wb_token wb_lex_next(wb_lexer *);      /* the next token that is not a comment */
-wb_token wb_lex_to_terminator(wb_lexer *); /* fast: pass over everything up to a terminator, fault or end */
-void wb_lex_mark(wb_lexer *, const char *start); /* a statement begins here */
+wb_token wb_lex_any(wb_lexer *);                      /* the next token, comments too */
+wb_token wb_lex_next(wb_lexer *);                     /* the next token that is not a comment */
+wb_token wb_lex_to_terminator(wb_lexer *);            /* fast: pass over everything up to a terminator, fault or end */
+void wb_lex_mark(wb_lexer *, const char *start);      /* a statement begins here */
 const char *wb_lex_close(wb_lexer *, const char *at); /* end of the last token before `at`, without comments */
 
-bool wb_token_is(wb_token, const char *lower_word);     /* a word, ASCII case folded */
-bool wb_token_is_symbol(wb_token, char c);              /* exactly this one character */
+bool wb_token_is(wb_token, const char *lower_word); /* a word, ASCII case folded */
+bool wb_token_is_symbol(wb_token, char c);          /* exactly this one character */
 bool wb_word_eq(const char *p, size_t len, const char *lower_word);
-wb_str wb_lex_directive(wb_str comment); /* what follows "whimbrel:" in a comment without its dashes; p NULL: no directive */
+wb_str
+wb_lex_directive(wb_str comment); /* what follows "whimbrel:" in a comment without its dashes; p NULL: no directive */
 
 #endif

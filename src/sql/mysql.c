@@ -7,11 +7,8 @@
 static const uint8_t classes[256] = WB_CLASSES(WB_CH_OPERATOR | WB_CH_STOP, WB_CH_INSIDE, 0, 0, WB_CH_STOP);
 
 static const wb_form_row forms[] = {
-    { "procedure", WB_FORM_COMPOUND },
-    { "function", WB_FORM_COMPOUND },
-    { "trigger", WB_FORM_COMPOUND },
-    { "event", WB_FORM_COMPOUND },
-    { NULL, WB_FORM_PLAIN },
+    { "procedure", WB_FORM_COMPOUND }, { "function", WB_FORM_COMPOUND }, { "trigger", WB_FORM_COMPOUND },
+    { "event", WB_FORM_COMPOUND },     { NULL, WB_FORM_PLAIN },
 };
 
 static const wb_verb verbs[] = {
@@ -63,7 +60,7 @@ static const wb_verb verbs[] = {
 };
 
 static const wb_refusal refusals[] = {
-    { WB_ACT_NONE, NULL, false, 0, NULL },
+    { WB_ACT_NONE, NULL, false, NULL },
 };
 
 const wb_dialect_table wb_sql_mysql = {

@@ -6,8 +6,8 @@
  */
 #include "sql/classify.h"
 
-static const uint8_t classes[256] = WB_CLASSES(WB_CH_OPERATOR, WB_CH_INSIDE | WB_CH_STOP, 0, WB_CH_STOP,
-                                               WB_CH_OPERATOR);
+static const uint8_t classes[256] =
+    WB_CLASSES(WB_CH_OPERATOR, WB_CH_INSIDE | WB_CH_STOP, 0, WB_CH_STOP, WB_CH_OPERATOR);
 
 static const wb_form_row forms[] = {
     { "function", WB_FORM_ROUTINE },
@@ -88,18 +88,18 @@ static const wb_verb verbs[] = {
 
 /* DROP SUBSCRIPTION runs in a transaction once its slot_name is NONE; the statement alone does not tell. */
 static const wb_refusal refusals[] = {
-    { WB_ACT_CREATE, "index", true, 0, "CREATE INDEX CONCURRENTLY can't run in a transaction" },
-    { WB_ACT_DROP, "index", true, 0, "DROP INDEX CONCURRENTLY can't run in a transaction" },
-    { WB_ACT_CREATE, "database", false, 0, "CREATE DATABASE can't run in a transaction" },
-    { WB_ACT_DROP, "database", false, 0, "DROP DATABASE can't run in a transaction" },
-    { WB_ACT_CREATE, "tablespace", false, 0, "CREATE TABLESPACE can't run in a transaction" },
-    { WB_ACT_DROP, "tablespace", false, 0, "DROP TABLESPACE can't run in a transaction" },
-    { WB_ACT_DROP, "subscription", false, 0, "DROP SUBSCRIPTION with a replication slot can't run in a transaction" },
-    { WB_ACT_REINDEX, "schema", false, 0, "REINDEX SCHEMA can't run in a transaction" },
-    { WB_ACT_REINDEX, "database", false, 0, "REINDEX DATABASE can't run in a transaction" },
-    { WB_ACT_REINDEX, "system", false, 0, "REINDEX SYSTEM can't run in a transaction" },
-    { WB_ACT_REINDEX, NULL, true, 0, "REINDEX CONCURRENTLY can't run in a transaction" },
-    { WB_ACT_NONE, NULL, false, 0, NULL },
+    { WB_ACT_CREATE, "index", true, "CREATE INDEX CONCURRENTLY can't run in a transaction" },
+    { WB_ACT_DROP, "index", true, "DROP INDEX CONCURRENTLY can't run in a transaction" },
+    { WB_ACT_CREATE, "database", false, "CREATE DATABASE can't run in a transaction" },
+    { WB_ACT_DROP, "database", false, "DROP DATABASE can't run in a transaction" },
+    { WB_ACT_CREATE, "tablespace", false, "CREATE TABLESPACE can't run in a transaction" },
+    { WB_ACT_DROP, "tablespace", false, "DROP TABLESPACE can't run in a transaction" },
+    { WB_ACT_DROP, "subscription", false, "DROP SUBSCRIPTION with a replication slot can't run in a transaction" },
+    { WB_ACT_REINDEX, "schema", false, "REINDEX SCHEMA can't run in a transaction" },
+    { WB_ACT_REINDEX, "database", false, "REINDEX DATABASE can't run in a transaction" },
+    { WB_ACT_REINDEX, "system", false, "REINDEX SYSTEM can't run in a transaction" },
+    { WB_ACT_REINDEX, NULL, true, "REINDEX CONCURRENTLY can't run in a transaction" },
+    { WB_ACT_NONE, NULL, false, NULL },
 };
 
 const wb_dialect_table wb_sql_postgres = {

@@ -50,7 +50,7 @@ void wb_sql_literal(wb_buf *b, wb_dialect dialect, const char *p, size_t len)
     bool has_backslash = len > 0 && memchr(p, '\\', len), has_zero = len > 0 && memchr(p, 0, len);
     switch (dialect) {
     case WB_SQL_POSTGRES:
-        if (has_zero)                  /* no text of PostgreSQL holds one */
+        if (has_zero) /* no text of PostgreSQL holds one */
             b->bad = true;
         if (has_backslash) {
             add_postgres_literal(b, p, len);
@@ -73,8 +73,7 @@ void wb_sql_literal(wb_buf *b, wb_dialect dialect, const char *p, size_t len)
             return;
         }
         break;
-    case WB_SQL_NONE:
-        break;
+    case WB_SQL_NONE: break;
     }
     add_doubled(b, p, len, '\'');
 }

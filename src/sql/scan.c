@@ -9,16 +9,16 @@
 
 typedef struct scan {
     wb_script_facts *facts;
-    wb_statement begin;                /* the open one */
+    wb_statement begin; /* the open one */
     wb_statement last;
-    bool is_open;                      /* between BEGIN and its end */
-    bool is_closed;                    /* a pair from the first statement on has just ended */
+    bool is_open;   /* between BEGIN and its end */
+    bool is_closed; /* a pair from the first statement on has just ended */
 } scan;
 
 static void set_shape(scan *s, wb_txn_shape shape, const wb_statement *odd)
 {
     if (s->facts->shape >= shape)
-        return;                        /* the first fault of the worst kind is told */
+        return; /* the first fault of the worst kind is told */
     s->facts->shape = shape;
     s->facts->odd = *odd;
 }
@@ -65,24 +65,15 @@ static void note_transaction(scan *s, const wb_statement *st)
     case WB_TXN_NONE:
     case WB_TXN_SAVEPOINT:
     case WB_TXN_RELEASE:
-    case WB_TXN_ROLLBACK_TO:
-        break;
-    case WB_TXN_BEGIN:
-        open_pair(s, st);
-        break;
-    case WB_TXN_COMMIT:
-        close_pair(s, st, false);
-        break;
-    case WB_TXN_COMMIT_CHAIN:
-        close_pair(s, st, true);
-        break;
-    case WB_TXN_ROLLBACK:
-        close_pair(s, st, st->modes.len > 0);
-        break;
+    case WB_TXN_ROLLBACK_TO: break;
+    case WB_TXN_BEGIN: open_pair(s, st); break;
+    case WB_TXN_COMMIT: close_pair(s, st, false); break;
+    case WB_TXN_COMMIT_CHAIN: close_pair(s, st, true); break;
+    case WB_TXN_ROLLBACK: close_pair(s, st, st->modes.len > 0); break;
     case WB_TXN_PREPARE:
-        if (!st->refuses)              /* PREPARE TRANSACTION */
+        if (!st->refuses) /* PREPARE TRANSACTION */
             close_pair(s, st, false);
-        else if (s->is_open)           /* COMMIT PREPARED and ROLLBACK PREPARED stand alone */
+        else if (s->is_open) /* COMMIT PREPARED and ROLLBACK PREPARED stand alone */
             set_shape(s, WB_SHAPE_SELF_MANAGED, st);
         break;
     }

@@ -19,15 +19,15 @@ typedef struct splitter {
     wb_lexer lex;
     bool has_to_classify;
     wb_split_fn on_statement;
-    wb_directive_fn on_directive;      /* may be NULL */
+    wb_directive_fn on_directive; /* may be NULL */
     void *user;
 
-    wb_statement st;                   /* the one being read */
+    wb_statement st; /* the one being read */
     uint32_t count;
     bool is_inside;
-    wb_batch batch;                    /* waits for its statement */
+    wb_batch batch; /* waits for its statement */
 
-    const char *counted_to;            /* line ends before this are counted */
+    const char *counted_to; /* line ends before this are counted */
     const char *line_start;
     uint32_t line;
 } splitter;
@@ -145,10 +145,7 @@ static int stop(splitter *s, wb_token t)
     return refuse(s, s->lex.fault_at, s->lex.fault);
 }
 
-static bool ends_reading(wb_token t)
-{
-    return t.kind <= WB_TOK_TERMINATOR || t.kind == WB_TOK_CLIENT;
-}
+static bool ends_reading(wb_token t) { return t.kind <= WB_TOK_TERMINATOR || t.kind == WB_TOK_CLIENT; }
 
 /* ---- directives ---- */
 
@@ -173,10 +170,7 @@ static int meet_directive(void *user, wb_str comment)
 
 /* ---- how a statement ends: each reads on from token t and returns the one that ended it ---- */
 
-static wb_token read_plain(splitter *s, wb_token t)
-{
-    return ends_reading(t) ? t : wb_lex_to_terminator(&s->lex);
-}
+static wb_token read_plain(splitter *s, wb_token t) { return ends_reading(t) ? t : wb_lex_to_terminator(&s->lex); }
 
 /*
  * CREATE FUNCTION ... BEGIN ATOMIC a; b; END. No statement of a body begins with END, so an END right behind a
@@ -263,13 +257,13 @@ static bool opens_block(wb_token t, wb_token before)
     static const char *const at_statement[] = { "if", "for", "repeat", NULL };
     static const char *const leads[] = { "begin", "then", "else", "do", "loop", "repeat", NULL };
     if (wb_token_is(before, "end"))
-        return false;                   /* END IF, END CASE, END LOOP */
+        return false; /* END IF, END CASE, END LOOP */
     if (is_any_word(t, always))
         return true;
     if (!is_any_word(t, at_statement))
         return false;
-    return before.kind == WB_TOK_TERMINATOR || is_any_word(before, leads)
-        || (before.kind == WB_TOK_SYMBOL && before.len == 1 && *before.p == ':');
+    return before.kind == WB_TOK_TERMINATOR || is_any_word(before, leads) ||
+           (before.kind == WB_TOK_SYMBOL && before.len == 1 && *before.p == ':');
 }
 
 /* A stored program of MySQL without a DELIMITER line around it. IF() and REPEAT() are functions elsewhere. */
@@ -327,7 +321,7 @@ static bool is_passed_over(wb_token t)
 
 static wb_form form_of_create(splitter *s, wb_token *t)
 {
-    enum { DEFINER_TOKENS_MAX = 16 };   /* DEFINER = 'user'@'host' SQL SECURITY INVOKER */
+    enum { DEFINER_TOKENS_MAX = 16 }; /* DEFINER = 'user'@'host' SQL SECURITY INVOKER */
     int left = 0;
     for (;;) {
         *t = wb_lex_next(&s->lex);
@@ -350,7 +344,7 @@ static wb_form form_of(splitter *s, wb_token *t)
     if (d->has_copy && wb_token_is(*t, "copy"))
         return WB_FORM_COPY;
     if (wb_token_is(*t, "explain") && d->forms->form == WB_FORM_TRIGGER) {
-        do {                            /* SQLite explains CREATE TRIGGER too */
+        do { /* SQLite explains CREATE TRIGGER too */
             *t = wb_lex_next(&s->lex);
         } while (wb_token_is(*t, "query") || wb_token_is(*t, "plan"));
     }
@@ -360,18 +354,12 @@ static wb_form form_of(splitter *s, wb_token *t)
 static wb_token read_statement(splitter *s, wb_token t)
 {
     switch (form_of(s, &t)) {
-    case WB_FORM_PLAIN:
-        return read_plain(s, t);
-    case WB_FORM_ROUTINE:
-        return read_routine(s, t);
-    case WB_FORM_RULE:
-        return read_rule(s, t);
-    case WB_FORM_TRIGGER:
-        return read_trigger(s, t);
-    case WB_FORM_COMPOUND:
-        return read_compound(s, t);
-    case WB_FORM_COPY:
-        return read_copy(s, t);
+    case WB_FORM_PLAIN: return read_plain(s, t);
+    case WB_FORM_ROUTINE: return read_routine(s, t);
+    case WB_FORM_RULE: return read_rule(s, t);
+    case WB_FORM_TRIGGER: return read_trigger(s, t);
+    case WB_FORM_COMPOUND: return read_compound(s, t);
+    case WB_FORM_COPY: return read_copy(s, t);
     }
     return t;
 }
@@ -445,6 +433,8 @@ static int take_statement(splitter *s, wb_token first)
     return s->on_statement(s->user, &s->st);
 }
 
+static bool begins_with_mark(const char *p, size_t len) { return len >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0; }
+
 /* Between statements: passes over empty ones and over lines that are for a client. */
 static int find_first_token(splitter *s, wb_token *out)
 {
@@ -460,6 +450,10 @@ static int find_first_token(splitter *s, wb_token *out)
             return stop(s, t);
         if (t.kind == WB_TOK_TERMINATOR)
             continue;
+        if (s->lex.table->has_marks_between && begins_with_mark(t.p, t.len)) {
+            s->lex.p = s->lex.solid = t.p + 3; /* files with marks were put together */
+            continue;
+        }
         if (s->lex.table->has_delimiter_lines && wb_token_is(t, "delimiter")) {
             int rc = take_delimiter(s, t.p + t.len);
             if (rc != 0)
@@ -507,7 +501,7 @@ int wb_split_watched(wb_ctx *cx, const wb_sql_options *options, const char *text
     const char *zero = len > 0 ? memchr(text, 0, len) : NULL;
     if (zero)
         return refuse(&s, zero, "text holds a NUL byte");
-    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+    if (begins_with_mark(text, len))
         s.lex.p = s.lex.solid = s.lex.floor = text + 3;
     return split_all(&s);
 }

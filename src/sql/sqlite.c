@@ -43,7 +43,7 @@ static const wb_verb verbs[] = {
 };
 
 static const wb_refusal refusals[] = {
-    { WB_ACT_NONE, NULL, false, 0, NULL },
+    { WB_ACT_NONE, NULL, false, NULL },
 };
 
 const wb_dialect_table wb_sql_sqlite = {

@@ -13,10 +13,10 @@ typedef struct hasher {
     const wb_sql_options *options;
     const char *text;
     wb_sha256 sha;
-    size_t done;                       /* everything before this is hashed */
+    size_t done; /* everything before this is hashed */
     bool has_cr;
     size_t len;
-    uint8_t room[4096];                /* many tokens are short; the hash likes blocks */
+    uint8_t room[4096]; /* many tokens are short; the hash likes blocks */
 } hasher;
 
 static void flush(hasher *h)

@@ -19,7 +19,7 @@ bool wb_batch_mark_next(wb_lexer *l, wb_str *mark)
             return false;
         const char *colon = t.p + t.len - 1;
         if (t.kind != WB_TOK_SYMBOL || *colon != ':' || (t.len > 1 && colon[-1] == ':'))
-            continue;                  /* x::batch is a cast */
+            continue; /* x::batch is a cast */
         wb_lexer ahead = *l;
         t = wb_lex_next(&ahead);
         if (t.p != colon + 1 || !wb_token_is(t, "batch"))
@@ -56,9 +56,9 @@ typedef struct filling {
     wb_buf *out;
 } filling;
 
-typedef struct use {                   /* ${name:kind} */
+typedef struct use { /* ${name:kind} */
     const char *start, *end;
-    const char *name;                  /* as declared */
+    const char *name; /* as declared */
     wb_str kind;
 } use;
 
@@ -79,7 +79,7 @@ static const char *declared_name(const wb_directives *d, wb_str name)
     return NULL;
 }
 
-enum { USE_MAX = 256 };                /* bytes of one ${name:kind} */
+enum { USE_MAX = 256 }; /* bytes of one ${name:kind} */
 
 /* The next use of a declared variable in [p, end). Others are no business of ours. */
 static bool find_use(const filling *f, const char *p, const char *end, use *out)
@@ -109,8 +109,8 @@ static bool find_use(const filling *f, const char *p, const char *end, use *out)
 static bool is_plain_value(const char *value)
 {
     for (const char *p = value; *p; p++) {
-        bool is_fine = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9')
-            || strchr("_ .@:/+", *p) || (*p == '-' && p[1] != '-') || (uint8_t)*p >= 0x80;
+        bool is_fine = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+                       strchr("_ .@:/+", *p) || (*p == '-' && p[1] != '-') || (uint8_t)*p >= 0x80;
         if (!is_fine || (*p == '/' && p[1] == '*'))
             return false;
     }
@@ -122,7 +122,8 @@ static int put_value(filling *f, const use *u, bool in_dollar_quote)
     wb_dialect dialect = f->options->dialect;
     const char *value = f->value_of(f->user, u->name);
     if (!value)
-        return fail_at(f, u->start, wb_fail(f->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "variable %s has no value", u->name));
+        return fail_at(f, u->start,
+                       wb_fail(f->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "variable %s has no value", u->name));
     if (in_dollar_quote && !is_plain_value(value)) {
         int rc = wb_fail(f->cx, WBL_E_INVALID, WBL_EFFECT_NONE,
                          "the value of variable %s has characters that are not safe inside a dollar quote", u->name);
@@ -134,8 +135,8 @@ static int put_value(filling *f, const use *u, bool in_dollar_quote)
     } else if (wb_str_eq(u->kind, "literal")) {
         wb_sql_literal(f->out, dialect, value, strlen(value));
     } else {
-        int rc = wb_fail(f->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "variable %s is used without :ident or :literal",
-                         u->name);
+        int rc =
+            wb_fail(f->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "variable %s is used without :ident or :literal", u->name);
         wb_hint(f->cx, "Write ${%s:ident} for a name and ${%s:literal} for a text.", u->name, u->name);
         return fail_at(f, u->start, rc);
     }
@@ -168,10 +169,7 @@ static int put_quoted(filling *f, wb_token t)
     return 0;
 }
 
-static bool is_quoted(wb_token t)
-{
-    return t.kind == WB_TOK_STRING || t.kind == WB_TOK_NAME;
-}
+static bool is_quoted(wb_token t) { return t.kind == WB_TOK_STRING || t.kind == WB_TOK_NAME; }
 
 /* [p, end) without data of COPY. */
 static int put_sql(filling *f, const char *p, const char *end)
@@ -180,7 +178,7 @@ static int put_sql(filling *f, const char *p, const char *end)
     wb_lex_start(&l, f->options, p, (size_t)(end - p));
     for (;;) {
         wb_token t = wb_lex_any(&l);
-        if (t.kind == WB_TOK_CLIENT) {  /* the splitter will refuse it, or pass over its line */
+        if (t.kind == WB_TOK_CLIENT) { /* the splitter will refuse it, or pass over its line */
             l.p++;
             continue;
         }

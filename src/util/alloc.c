@@ -74,7 +74,9 @@ struct wb_chunk {
     size_t used, size;
     max_align_t data[];
 };
+#ifndef CHUNK_SIZE                     /* tests/oom makes it tiny, so that each piece of an arena can fail by itself */
 #define CHUNK_SIZE ((size_t)16384)
+#endif
 
 void *wb_arena_get(wb_arena *a, size_t n)
 {

@@ -22,7 +22,7 @@ typedef struct spans {
     span *at;
     size_t count;
     const char *text;
-    char *blanked;                     /* a copy of the text: data of COPY becomes blanks */
+    char *blanked; /* a copy of the text: data of COPY becomes blanks */
 } spans;
 
 typedef struct tally {
@@ -50,8 +50,9 @@ static inline const char *random_of(const char *const *choices, size_t count)
 /* Characters that a splitter could trip over. */
 static inline void add_odd_text(wb_buf *b)
 {
-    static const char *const odd[] = { ";", "--", "/*", "*/", "$", "$$", "$a$", "\"", "[", "]", "`", "\\", "(", ")",
-                                       "end", "begin", "case", "e", "\n", " ", "x", "END;", "; END", "\xC3\xA4" };
+    static const char *const odd[] = { ";",    "--", "/*", "*/", "$", "$$",   "$a$",   "\"",
+                                       "[",    "]",  "`",  "\\", "(", ")",    "end",   "begin",
+                                       "case", "e",  "\n", " ",  "x", "END;", "; END", "\xC3\xA4" };
     for (uint32_t n = random_below(6); n > 0; n--)
         wb_buf_str(b, RANDOM_OF(odd));
 }
@@ -63,7 +64,7 @@ static inline void add_quoted(wb_buf *b, const char *prefix, char quote, bool do
     add_odd_text(&odd);
     wb_buf_str(b, prefix);
     wb_buf_char(b, quote);
-    wb_buf_char(b, 'q');               /* never empty: a name must not be */
+    wb_buf_char(b, 'q'); /* never empty: a name must not be */
     for (size_t i = 0; i < odd.len; i++) {
         if (odd.p[i] == quote || (doubles_backslash && odd.p[i] == '\\'))
             wb_buf_char(b, odd.p[i]);
@@ -78,7 +79,9 @@ static inline void add_quoted(wb_buf *b, const char *prefix, char quote, bool do
 /* White space with comments in it. */
 static inline void add_gap(wb_buf *b, bool nests)
 {
-    static const char *const gaps[] = { " ", " ", " ", "\n", "\t ", "\r\n", " -- it's; x\n", " /* ; ' \" */ ", " --\n " };
+    static const char *const gaps[] = {
+        " ", " ", " ", "\n", "\t ", "\r\n", " -- it's; x\n", " /* ; ' \" */ ", " --\n "
+    };
     wb_buf_str(b, RANDOM_OF(gaps));
     if (nests && random_below(12) == 0)
         wb_buf_str(b, "/* a /* ; */ ' */ ");
@@ -114,10 +117,7 @@ static inline int note_file(const char *path, const struct stat *st, int kind, s
     return 0;
 }
 
-static inline int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static inline int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static inline void find_files(const char *dir)
 {

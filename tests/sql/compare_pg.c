@@ -15,11 +15,14 @@ static void add_dollar_quoted(wb_buf *b)
     const char *tag = RANDOM_OF(tags);
     wb_buf inside = WB_BUF(256);
     add_odd_text(&inside);
+    size_t len = inside.len;
+    wb_buf_str(&inside, tag);
     const char *text = wb_buf_cstr(&inside);
-    bool is_fine = text && !strstr(text, tag) && (inside.len == 0 || text[inside.len - 1] != '$');
+    bool is_fine = text && strstr(text, tag) == text + len; /* not closed before, also not by its own end */
     wb_buf_str(b, tag);
     wb_buf_str(b, is_fine ? text : "begin; end");
-    wb_buf_str(b, tag);
+    if (!is_fine)
+        wb_buf_str(b, tag);
     wb_buf_done(&inside);
 }
 
@@ -88,11 +91,22 @@ static void add_query(wb_buf *b)
 static void add_statement(wb_buf *b)
 {
     static const char *const others[] = {
-        "begin", "commit", "end", "create table t (a int, \"b;\" text default ';')", "drop table if exists t",
-        "create index concurrently on t (a)", "comment on table t is 'it''s;'", "prepare p as select $1", "vacuum",
-        "create function begin(a int) returns int language sql as 'select 1;'", "copy t to stdout",
-        "create function f() returns int return case when true then 1 end", "alter table t rename to atomic",
-        "create view v as select 1 as begin", "set a = b", "create or replace rule r as on insert to t do nothing",
+        "begin",
+        "commit",
+        "end",
+        "create table t (a int, \"b;\" text default ';')",
+        "drop table if exists t",
+        "create index concurrently on t (a)",
+        "comment on table t is 'it''s;'",
+        "prepare p as select $1",
+        "vacuum",
+        "create function begin(a int) returns int language sql as 'select 1;'",
+        "copy t to stdout",
+        "create function f() returns int return case when true then 1 end",
+        "alter table t rename to atomic",
+        "create view v as select 1 as begin",
+        "set a = b",
+        "create or replace rule r as on insert to t do nothing",
     };
     uint32_t n;
     switch (random_below(7)) {

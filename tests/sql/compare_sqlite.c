@@ -11,8 +11,9 @@
 
 static void add_expression(wb_buf *b, int depth)
 {
-    static const char *const simple[] = { "1", "1.5e3", "x'3b'", "NULL", "abs(-1)", "?", "?1", ":end", "@x", "$y",
-                                          "(select max(a) from t)" };
+    static const char *const simple[] = {
+        "1", "1.5e3", "x'3b'", "NULL", "abs(-1)", "?", "?1", ":end", "@x", "$y", "(select max(a) from t)"
+    };
     switch (random_below(depth > 2 ? 3 : 5)) {
     case 0: add_quoted(b, "", '\'', false); break;
     case 1: add_quoted(b, "", '"', false); break; /* a name that is none is a text */
@@ -39,9 +40,13 @@ static void add_expression(wb_buf *b, int depth)
 static void add_body_statement(wb_buf *b)
 {
     static const char *const statements[] = {
-        "insert into t(a, end) values (1, case when 1 then 2 end)", "delete from t where a = 'x;'",
-        "update t set a = case a when 1 then case 1 when 1 then 2 end end", "select 'end;', \"end;\", 1 as end",
-        "select a, end from t", "insert into [t;u] values (1)", "select `end` from t",
+        "insert into t(a, end) values (1, case when 1 then 2 end)",
+        "delete from t where a = 'x;'",
+        "update t set a = case a when 1 then case 1 when 1 then 2 end end",
+        "select 'end;', \"end;\", 1 as end",
+        "select a, end from t",
+        "insert into [t;u] values (1)",
+        "select `end` from t",
     };
     wb_buf_str(b, RANDOM_OF(statements));
 }
@@ -50,8 +55,14 @@ static void add_statement(wb_buf *b)
 {
     static unsigned long serial;
     static const char *const others[] = {
-        "pragma user_version", "create table if not exists [x;y](`a;`, \"b;\")", "drop trigger if exists none",
-        "explain query plan select 1", "analyze", "begin; end", "select 1 as begin", "reindex",
+        "pragma user_version",
+        "create table if not exists [x;y](`a;`, \"b;\")",
+        "drop trigger if exists none",
+        "explain query plan select 1",
+        "analyze",
+        "begin; end",
+        "select 1 as begin",
+        "reindex",
         "explain create trigger q after insert on t begin select 1; end",
     };
     switch (random_below(5)) {
@@ -160,7 +171,7 @@ static void compare(sqlite3 *db, const char *what, const char *text, size_t len,
             printf("# ---\n%.*s\n# ---\n", (int)len, text);
     } else if (!is_taken) {
         t->refused_by_them++;
-        bool agrees = ours.count > theirs.count;    /* those before the refused one were cut alike */
+        bool agrees = ours.count > theirs.count; /* those before the refused one were cut alike */
         spans before = { .at = ours.at, .count = theirs.count };
         trim_starts(text);
         if (!agrees || !spans_agree(text, &before, &theirs, false)) {
@@ -182,8 +193,8 @@ static void compare(sqlite3 *db, const char *what, const char *text, size_t len,
 static sqlite3 *open_database(void)
 {
     sqlite3 *db = NULL;
-    if (sqlite3_open(":memory:", &db) != SQLITE_OK
-        || sqlite3_exec(db, "create table t(a, end); create table [t;u](a)", NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK ||
+        sqlite3_exec(db, "create table t(a, end); create table [t;u](a)", NULL, NULL, NULL) != SQLITE_OK)
         abort();
     return db;
 }
@@ -199,7 +210,7 @@ static void compare_files(tally *t)
     sqlite3 *db = NULL;
     for (size_t i = 0; i < found_count; i++) {
         if (strstr(found_files[i], ".down.sql"))
-            continue;                  /* it would undo what the next file needs */
+            continue; /* it would undo what the next file needs */
         if (!db || has_other_folder(found_files[i - 1], found_files[i])) {
             sqlite3_close(db);
             db = open_database();

@@ -92,15 +92,20 @@ static const struct variable_row {
     { "ident", "alter table t owner to ${owner:ident};", "alter table t owner to \"app \"\"x\"\"\";", NULL, 0, 0 },
     { "literal", "select ${text:literal}", "select 'it''s'", NULL, 0, 0 },
     { "twice", "${plain:ident}${plain:literal}", "\"app_user\"'app_user'", NULL, 0, 0 },
-    { "undeclared_is_left_alone", "select ${other:ident}, '${other}'", "select ${other:ident}, '${other}'", NULL, 0, 0 },
+    { "undeclared_is_left_alone", "select ${other:ident}, '${other}'", "select ${other:ident}, '${other}'", NULL, 0,
+      0 },
     { "comment_is_left_alone", "-- ${text:literal}\nselect ${plain:ident}", "-- ${text:literal}\nselect \"app_user\"",
       NULL, 0, 0 },
     { "block_comment_is_left_alone", "/* ${plain:ident} */ select 1", "/* ${plain:ident} */ select 1", NULL, 0, 0 },
-    { "dollar_quote_is_filled", "do $$ grant x to ${plain:ident}; $$", "do $$ grant x to \"app_user\"; $$", NULL, 0, 0 },
-    { "data_is_left_alone", "grant x to ${plain:ident}; copy t from stdin;\n${plain:ident} '\n\\.\nselect ${plain:ident}",
+    { "dollar_quote_is_filled", "do $$ grant x to ${plain:ident}; $$", "do $$ grant x to \"app_user\"; $$", NULL, 0,
+      0 },
+    { "data_is_left_alone",
+      "grant x to ${plain:ident}; copy t from stdin;\n${plain:ident} '\n\\.\nselect ${plain:ident}",
       "grant x to \"app_user\"; copy t from stdin;\n${plain:ident} '\n\\.\nselect \"app_user\"", NULL, 0, 0 },
-    { "quoted_text_beside", "select 'a', \"b\", ${plain:literal}, 'c'", "select 'a', \"b\", 'app_user', 'c'", NULL, 0, 0 },
-    { "restrict_line_is_kept", "\\restrict abc\nselect ${plain:ident}", "\\restrict abc\nselect \"app_user\"", NULL, 0, 0 },
+    { "quoted_text_beside", "select 'a', \"b\", ${plain:literal}, 'c'", "select 'a', \"b\", 'app_user', 'c'", NULL, 0,
+      0 },
+    { "restrict_line_is_kept", "\\restrict abc\nselect ${plain:ident}", "\\restrict abc\nselect \"app_user\"", NULL, 0,
+      0 },
     { "not_closed", "select ${plain:ident", "select ${plain:ident", NULL, 0, 0 },
     { "in_a_string", "select\n '${text:literal}'", NULL, "variable text is used inside quotes", 2, 3 },
     { "in_a_name", "select \"${plain:ident}\"", NULL, "variable plain is used inside quotes", 1, 9 },
@@ -219,8 +224,8 @@ static const struct hash_row {
     { "hash_of_comment_in_string_counts", PG, "select '-- a'", "select '-- b'", false },
     { "hash_of_comment_in_body_counts", PG, "do $$ -- a\n$$", "do $$ -- b\n$$", false },
     { "hash_of_dashes_in_data_count", PG, "copy t from stdin;\n--a\n\\.\n", "copy t from stdin;\n--b\n\\.\n", false },
-    { "hash_of_data_and_comment", PG, "copy t from stdin;\n'\n\\.\nselect 1 -- a", "copy t from stdin;\n'\n\\.\nselect 1",
-      true },
+    { "hash_of_data_and_comment", PG, "copy t from stdin;\n'\n\\.\nselect 1 -- a",
+      "copy t from stdin;\n'\n\\.\nselect 1", true },
     { "hash_of_version_comment_counts", MY, "/*!40101 set a=1 */", "/*!40101 set a=2 */", false },
     { "hash_of_hash_comment", MY, "select 1 # a", "select 1", true },
     { "hash_of_faulty_text_same", PG, "select 1; select '", "select 1; /* x */ select '", false },
@@ -268,8 +273,8 @@ static void long_tokens_are_hashed_whole(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[WB_COUNT(quote_rows) + WB_COUNT(name_rows) + WB_COUNT(variable_rows)
-                                   + WB_COUNT(fill_rows) + WB_COUNT(hash_rows) + 8];
+    static struct CMUnitTest tests[WB_COUNT(quote_rows) + WB_COUNT(name_rows) + WB_COUNT(variable_rows) +
+                                   WB_COUNT(fill_rows) + WB_COUNT(hash_rows) + 8];
     size_t n = 0;
     ROW_TESTS(quote_rows, quotes_hold_what_they_are_given)
     ROW_TESTS(name_rows, names_are_read_as_the_server_does)

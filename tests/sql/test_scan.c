@@ -6,8 +6,8 @@ static const struct shape_row {
     wb_dialect dialect;
     const char *sql;
     wb_txn_shape shape;
-    const char *body;  /* OUTER: the inside */
-    uint32_t odd;      /* index of the statement that makes it so; 0: none */
+    const char *body; /* OUTER: the inside */
+    uint32_t odd;     /* index of the statement that makes it so; 0: none */
     const char *modes;
 } shape_rows[] = {
     { "empty", PG, "-- nothing", WB_SHAPE_PLAIN, NULL, 0, "" },
@@ -35,7 +35,8 @@ static const struct shape_row {
     { "statement_behind_commit", PG, "begin; select 1; commit; select 2", WB_SHAPE_SELF_MANAGED, NULL, 4, "" },
     { "two_pairs", PG, "begin; select 1; commit; begin; select 2; commit", WB_SHAPE_SELF_MANAGED, NULL, 4, "" },
     { "pair_that_rolls_back", PG, "begin; select 1; rollback", WB_SHAPE_SELF_MANAGED, NULL, 3, "" },
-    { "commit_and_chain", PG, "begin; select 1; commit and chain; select 2; commit", WB_SHAPE_SELF_MANAGED, NULL, 3, "" },
+    { "commit_and_chain", PG, "begin; select 1; commit and chain; select 2; commit", WB_SHAPE_SELF_MANAGED, NULL, 3,
+      "" },
     { "rollback_and_chain", PG, "begin; select 1; rollback and chain; select 2; commit", WB_SHAPE_SELF_MANAGED, NULL, 3,
       "" },
     { "prepare_transaction", PG, "begin; select 1; prepare transaction 'x'", WB_SHAPE_SELF_MANAGED, NULL, 3, "" },
@@ -81,8 +82,8 @@ static const struct fact_row {
     { "facts_dml", PG, "insert into t values (1); update t set a = 2", 2, 0, 0, "m" },
     { "facts_copy", PG, "copy t from stdin;\n1\n\\.\n", 1, 0, 0, "mc" },
     { "facts_copy_to", PG, "copy t to stdout", 1, 0, 0, "m" },
-    { "facts_batch", PG, "-- whimbrel: batch size=5\nupdate t set a = 1 where id in (select id from t limit :batch)", 1, 0,
-      0, "mb" },
+    { "facts_batch", PG, "-- whimbrel: batch size=5\nupdate t set a = 1 where id in (select id from t limit :batch)", 1,
+      0, 0, "mb" },
     { "facts_leak", PG, "set search_path = x; create table t (a int)", 2, 0, 0, "dl" },
     { "facts_refusing", PG, "create table t (a int); vacuum t; create index concurrently i on t (a)", 3, 2, 2, "d" },
     { "facts_refusing_alone", PG, "create index concurrently i on t (a)", 1, 1, 1, "d" },

@@ -5,8 +5,8 @@
  * does not answer (resolving its name is the exception: libpq waits for that). No query is sent: the first round trip
  * belongs to survey(). What the URL says goes to libpq when libpq knows the word, and to the server as a setting when
  * it does not, as the Go drivers do: `?search_path=s2&lock_timeout=1s`.
- * Owns the session, its connection and its second connection. Facts: PostgreSQL 17, 32.1 and 32.7; docs/drivers.md for
- * the parameters of other tools.
+ * Owns the session, its connection and its second connection. Facts: PostgreSQL 17, 32.1 and 32.7; for the parameters
+ * of Go's drivers the READMEs of lib/pq and pgx.
  */
 #include "driver/postgres/pg.h"
 
@@ -235,7 +235,8 @@ bool pg_connect_cause(const char *text, char sqlstate[6], char *out, size_t size
 /* Without a code of the server it is the network, which may be better later, unless libpq itself refuses to go on. */
 static bool is_hopeless(const char *cause)
 {
-    static const char *const words[] = { "SSL", "password", "certificate", "authentication", "service", "GSS", "requirepeer" };
+    static const char *const words[] = { "SSL",     "password", "certificate", "authentication",
+                                         "service", "GSS",      "requirepeer" };
     for (size_t i = 0; i < WB_COUNT(words); i++)
         if (strstr(cause, words[i]))
             return true;
@@ -315,8 +316,8 @@ static int check_version(wb_ctx *cx, const pg_session *s)
 {
     if (s->base.server.version >= 110000)
         return 0;
-    return wb_fail(cx, WBL_E_UNSUPPORTED, WBL_EFFECT_NONE, "PostgreSQL %s is older than 11, the oldest that whimbrel knows",
-                   s->base.server.version_text);
+    return wb_fail(cx, WBL_E_UNSUPPORTED, WBL_EFFECT_NONE,
+                   "PostgreSQL %s is older than 11, the oldest that whimbrel knows", s->base.server.version_text);
 }
 
 static void set_cancel(pg_session *s, PGcancel *fresh)
@@ -389,8 +390,8 @@ static pg_session *session_new(wb_ctx *cx, const wb_open_options *o)
     }
     pthread_mutex_init(&s->guard, NULL);
     s->message = WB_BUF(PG_MESSAGE_MAX);
-    s->base.caps = WB_CAP_TXN_DDL | WB_CAP_LOCK_SESSION | WB_CAP_PROBE | WB_CAP_CATALOG | WB_CAP_CANCEL | WB_CAP_ATTACH |
-                   WB_CAP_GROUP | WB_CAP_COPY | WB_CAP_SCHEMAS;
+    s->base.driver = &pg_driver;
+    s->base.caps = pg_driver.caps;
     s->connect_timeout_ms = o->connect_timeout_ms;
     s->answer_timeout_ms = o->answer_timeout_ms;
     char uuid[37];
@@ -437,21 +438,29 @@ int pg_reopen(wb_ctx *cx, wb_session *base)
     return connect_now(cx, s);
 }
 
+/* The caller's connection, without our locks and without a unit of ours that is half done. */
+static void give_back(pg_session *s)
+{
+    pg_queue_cut(s, 0);
+    s->has_failed = false;
+    if (s->is_unit_open && s->is_unit_sent)
+        pg_undo(s);
+    if (s->lock_count && PQtransactionStatus(s->conn) == PQTRANS_IDLE) {
+        wb_ctx quiet = { 0 };
+        pg_unlock(&quiet, &s->base, NULL, 0);
+    }
+    if (s->has_receiver)
+        PQsetNoticeReceiver(s->conn, s->receiver_before, NULL);
+}
+
 void pg_close(wb_session *base)
 {
     if (!base)
         return;
     pg_session *s = pg_of(base);
     side_close(s);
-    if (s->is_borrowed && s->conn) {
-        if (s->lock_count && PQtransactionStatus(s->conn) == PQTRANS_IDLE) {
-            wb_ctx quiet = { 0 };
-            wb_lock_key none = { 0 };
-            pg_unlock(&quiet, base, &none, 0); /* all that survey() took */
-        }
-        if (s->has_receiver)
-            PQsetNoticeReceiver(s->conn, s->receiver_before, NULL);
-    }
+    if (s->is_borrowed && s->conn)
+        give_back(s);
     disconnect(s);
     wb_buf_done(&s->message);
     wb_free(s->items);

@@ -5,17 +5,10 @@
  */
 #include "driver/postgres/pg.h"
 
-#ifdef WB_DRIVERS_BUILTIN
-#define DRIVER_NAME wb_driver_postgres
-#else
-#define DRIVER_NAME wb_driver_module
-#endif
-
 static const char *const schemes[] = { "postgres", "postgresql", "pgx", "pgx4", "pgx5", "pgsql", NULL };
 static const char *const suffixes[] = { "postgres", "postgresql", NULL };
 
-extern const wb_driver DRIVER_NAME;
-__attribute__((visibility("default"))) const wb_driver DRIVER_NAME = {
+__attribute__((visibility("default"))) const wb_driver pg_driver = {
     .abi = WB_DRIVER_ABI,
     .size = sizeof(wb_driver),
     .name = "postgres",

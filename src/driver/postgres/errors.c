@@ -60,7 +60,8 @@ bool pg_is_state(const PGresult *r, const char *sqlstate)
 /* Detail and hint, each when it fits whole; the place in COPY data or a function when there is neither. */
 static void fill_hint(wb_ctx *cx, const PGresult *r)
 {
-    const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL), *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
+    const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL),
+               *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
     const char *context = PQresultErrorField(r, PG_DIAG_CONTEXT);
     size_t room = cx->err ? sizeof cx->err->hint - 2 : 0;
     if (detail && strlen(detail) > room)
@@ -79,6 +80,8 @@ static int code_of(const pg_session *s, const char *state, const char *text)
 {
     if (!state || strcmp(state, "57014") != 0)
         return pg_error_find(state)->code;
+    if (s->is_copy_refused) /* the server has one code for all ways to end a COPY */
+        return WBL_E_STATEMENT;
     if (s->is_cancel_asked)
         return WBL_E_CANCELLED;
     if (s->is_deadline_over)

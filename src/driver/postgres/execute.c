@@ -19,7 +19,8 @@
 #define FUSE_LOCK "2003332450" /* "whmb" */
 
 static const char fuse_check[] =
-    "OR EXISTS (SELECT 1 FROM pg_catalog.pg_lock_status() WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() "
+    "OR EXISTS (SELECT 1 FROM pg_catalog.pg_lock_status() WHERE locktype = 'advisory' AND pid = "
+    "pg_catalog.pg_backend_pid() "
     "AND classid = " FUSE_LOCK " AND objid = 1 AND objsubid = 2) THEN '1' "
     "ELSE pg_catalog.current_setting('whimbrel.fuse_blown') END"; /* no such setting: an error, and this is its name */
 
@@ -31,7 +32,7 @@ int pg_ready(wb_ctx *cx, pg_session *s)
         return s->error.code;
     }
     pg_failure_clear(s);
-    return s->conn && PQstatus(s->conn) == CONNECTION_OK ? 0 : pg_fail_lost(cx, s, false);
+    return !pg_is_lost(s) ? 0 : pg_fail_lost(cx, s, false);
 }
 
 /* ---- begin ---- */
@@ -47,7 +48,8 @@ static void begin_text(pg_session *s, const wb_txn *t)
     if (t->lock_timeout_ms > 0)
         wb_buf_addf(b, ", pg_catalog.set_config('lock_timeout', '%lld', true)", (long long)t->lock_timeout_ms);
     if (t->statement_timeout_ms > 0)
-        wb_buf_addf(b, ", pg_catalog.set_config('statement_timeout', '%lld', true)", (long long)t->statement_timeout_ms);
+        wb_buf_addf(b, ", pg_catalog.set_config('statement_timeout', '%lld', true)",
+                    (long long)t->statement_timeout_ms);
     if (t->is_relaxed)
         wb_buf_str(b, ", pg_catalog.set_config('synchronous_commit', 'off', true)");
     if (s->fuse[0]) {
@@ -127,7 +129,7 @@ static int run_in_unit(wb_ctx *cx, pg_session *s, const wb_piece *p)
 
 /* ---- one statement that commits by itself ---- */
 
-typedef struct limits {                /* what the session had */
+typedef struct limits { /* what the session had */
     char lock[32], statement[32];
 } limits;
 
@@ -141,19 +143,26 @@ static int keep_limits(void *user, size_t index, const PGresult *r)
     return 0;
 }
 
+static void limit_text(wb_buf *b, const char *name, const char *value)
+{
+    wb_buf_addf(b, ", pg_catalog.set_config('%s', ", name);
+    wb_sqltext_literal(b, &pg_sqltext, value, strlen(value));
+    wb_buf_str(b, ", false)");
+}
+
 /* Apart from the statement: several statements in one message are a transaction, which it may refuse. */
 static int set_limits(wb_ctx *cx, pg_session *s, const wb_piece *p, limits *before)
 {
-    char sql[400];
-    int n = snprintf(sql, sizeof sql, "SELECT pg_catalog.current_setting('lock_timeout'), "
-                                      "pg_catalog.current_setting('statement_timeout')");
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
+    wb_buf_str(&sql,
+               "SELECT pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout')");
     if (p->lock_timeout_ms > 0)
-        n += snprintf(sql + n, sizeof sql - (size_t)n, ", pg_catalog.set_config('lock_timeout', '%lld', false)",
-                      (long long)p->lock_timeout_ms);
+        wb_buf_addf(&sql, ", pg_catalog.set_config('lock_timeout', '%lld', false)", (long long)p->lock_timeout_ms);
     if (p->statement_timeout_ms > 0)
-        snprintf(sql + n, sizeof sql - (size_t)n, ", pg_catalog.set_config('statement_timeout', '%lld', false)",
-                 (long long)p->statement_timeout_ms);
-    return pg_exec(cx, s, sql, keep_limits, before);
+        wb_buf_addf(&sql, ", pg_catalog.set_config('statement_timeout', '%lld', false)",
+                    (long long)p->statement_timeout_ms);
+    const char *text = wb_buf_cstr(&sql);
+    return text ? pg_exec(cx, s, text, keep_limits, before) : wb_nomem(cx);
 }
 
 static void restore_limits(pg_session *s, const limits *l)
@@ -161,15 +170,11 @@ static void restore_limits(pg_session *s, const limits *l)
     PGTransactionStatusType state = PQtransactionStatus(s->conn);
     if (state != PQTRANS_IDLE && state != PQTRANS_INTRANS)
         return; /* a transaction that rolls back takes the settings along */
-    char sql[300];
-    snprintf(sql, sizeof sql,
-             "SELECT pg_catalog.set_config('lock_timeout', '%s', false), pg_catalog.set_config('statement_timeout', '%s', false)",
-             l->lock, l->statement);
-    wb_ctx quiet = { 0 };
-    wb_failure kept = s->base.failure;
-    pg_exec(&quiet, s, sql, NULL, NULL);
-    kept.is_connection_lost |= s->base.failure.is_connection_lost;
-    s->base.failure = kept;
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
+    wb_buf_str(&sql, "SELECT 1");
+    limit_text(&sql, "lock_timeout", l->lock);
+    limit_text(&sql, "statement_timeout", l->statement);
+    pg_exec_quietly(s, wb_buf_cstr(&sql));
 }
 
 /* SET and BEGIN get no limits around them: putting back what was before would undo a SET of the script. */
@@ -205,7 +210,7 @@ static int run_alone(wb_ctx *cx, pg_session *s, const wb_piece *p)
     if (rc == 0)
         rc = pg_flush(cx, s);
     s->is_index_build = false;
-    if (is_limited && s->conn && PQstatus(s->conn) == CONNECTION_OK)
+    if (is_limited && !pg_is_lost(s))
         restore_limits(s, &before);
     if (rc < 0 && cx->err && cx->err->sqlstate[0] && !s->base.failure.is_connection_lost && leaves_nothing(p))
         cx->err->effect = WBL_EFFECT_NONE;
@@ -229,7 +234,8 @@ int pg_run(wb_ctx *cx, wb_session *base, const wb_piece *p)
 static bool has_nul(const wb_field *f, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (f[i].value.kind == WB_VALUE_TEXT && f[i].value.text.len && memchr(f[i].value.text.p, 0, f[i].value.text.len))
+        if (f[i].value.kind == WB_VALUE_TEXT && f[i].value.text.len &&
+            memchr(f[i].value.text.p, 0, f[i].value.text.len))
             return true;
     return false;
 }
@@ -241,8 +247,7 @@ static void row_text(pg_session *s, const wb_row_op *op)
     wb_buf_str(&s->message, is_counted ? "WITH w AS (" : "");
     wb_sqltext_row_op(&s->message, &pg_sqltext, op, NULL);
     if (is_counted)
-        wb_buf_str(&s->message,
-                   " RETURNING 1) SELECT 1 / CASE pg_catalog.count(*) WHEN 1 THEN 1 ELSE 0 END FROM w");
+        wb_buf_str(&s->message, " RETURNING 1) SELECT 1 / CASE pg_catalog.count(*) WHEN 1 THEN 1 ELSE 0 END FROM w");
     wb_buf_str(&s->message, ";\n");
 }
 
@@ -308,7 +313,7 @@ int pg_put(wb_ctx *cx, wb_session *base, const wb_row_op *op)
     if (rc == 0)
         rc = pg_flush(cx, s);
     if (rc != 0 && is_idle)
-        pg_flush_undo(cx, s);
+        pg_undo(s);
     return rc;
 }
 
@@ -343,6 +348,7 @@ int pg_rollback(wb_ctx *cx, wb_session *base)
     pg_session *s = pg_of(base);
     if (!s->has_failed)
         pg_failure_clear(s);
+    s->has_failed = false; /* the caller knows */
     if (s->is_unit_open) {
         size_t first = s->item_count;
         while (first > 0 && s->items[first - 1].unit == s->unit)
@@ -351,7 +357,7 @@ int pg_rollback(wb_ctx *cx, wb_session *base)
     }
     bool was_sent = !s->is_unit_open || s->is_unit_sent;
     s->is_unit_open = s->is_unit_sent = false;
-    if (!s->conn || PQstatus(s->conn) != CONNECTION_OK)
+    if (pg_is_lost(s))
         return pg_fail_lost(cx, s, false); /* the server has rolled back, or does so when it notices */
     PGTransactionStatusType state = PQtransactionStatus(s->conn);
     if (!was_sent || (state != PQTRANS_INTRANS && state != PQTRANS_INERROR))
@@ -362,12 +368,14 @@ int pg_rollback(wb_ctx *cx, wb_session *base)
     return pg_exec(&patient, s, "ROLLBACK", NULL, NULL);
 }
 
-/* After a relaxed commit that nothing strict followed: a record in the log that is flushed takes all before it along. */
-static int flush_log(wb_ctx *cx, pg_session *s)
+/* After a relaxed commit that nothing strict followed: a record that is flushed takes all before it along. */
+static int flush_log(wb_ctx *cx, pg_session *s, int rc)
 {
-    int rc = pg_exec(cx, s, "SELECT pg_catalog.pg_logical_emit_message(true, 'whimbrel', '')", NULL, NULL);
+    static const char sql[] = "SELECT pg_catalog.pg_logical_emit_message(true, 'whimbrel', '')";
+    s->is_flush_due = false;
     if (rc == 0)
-        s->is_flush_due = false;
+        return pg_exec(cx, s, sql, NULL, NULL);
+    pg_exec_quietly(s, sql); /* what failed before matters more */
     return rc;
 }
 
@@ -378,16 +386,9 @@ int pg_sync(wb_ctx *cx, wb_session *base, wb_sync *out)
     if (rc == 0)
         rc = pg_flush(cx, s);
     s->has_failed = false;
-    bool is_lost = !s->conn || PQstatus(s->conn) != CONNECTION_OK;
-    if (s->is_flush_due && !is_lost && PQtransactionStatus(s->conn) == PQTRANS_IDLE) {
-        wb_ctx quiet = { 0 };
-        wb_failure kept = s->base.failure;
-        int flushed = flush_log(rc == 0 ? cx : &quiet, s);
-        if (rc == 0)
-            rc = flushed;
-        else
-            s->base.failure = kept;
-    }
+    bool is_lost = pg_is_lost(s);
+    if (s->is_flush_due && !is_lost && PQtransactionStatus(s->conn) == PQTRANS_IDLE)
+        rc = flush_log(cx, s, rc);
     PGTransactionStatusType state = s->conn ? PQtransactionStatus(s->conn) : PQTRANS_UNKNOWN;
     *out = (wb_sync){ .committed = s->committed,
                       .is_in_transaction = !is_lost && (state == PQTRANS_INTRANS || state == PQTRANS_INERROR) };
@@ -398,16 +399,7 @@ int pg_sync(wb_ctx *cx, wb_session *base, wb_sync *out)
 
 /* ---- session state ---- */
 
-void pg_reset_text(pg_session *s, wb_buf *b)
-{
-    wb_buf_str(b, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;");
-    if (s->restore) {
-        wb_buf_str(b, s->restore);
-        wb_buf_char(b, ';');
-    }
-    wb_buf_char(b, '\n');
-}
-
+/* In a transaction of its own: between two units it would join that of the second one, and be undone with it. */
 int pg_reset(wb_ctx *cx, wb_session *base)
 {
     pg_session *s = pg_of(base);
@@ -416,8 +408,15 @@ int pg_reset(wb_ctx *cx, wb_session *base)
         return rc;
     if (s->is_unit_open)
         return wb_fail(cx, WBL_E_INTERNAL, WBL_EFFECT_NONE, "reset inside a unit");
-    if (!pg_item_add(cx, s, PG_RESET, s->restore ? 4 : 3))
+    if (s->item_count == 0 && PQtransactionStatus(s->conn) != PQTRANS_IDLE)
+        return wb_fail(cx, WBL_E_STATE, WBL_EFFECT_NONE, "a transaction is open already");
+    if (!pg_item_add(cx, s, PG_RESET, s->restore ? 6 : 5))
         return WBL_E_NOMEM;
-    pg_reset_text(s, &s->message);
+    wb_buf_str(&s->message, "BEGIN;RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;");
+    if (s->restore) {
+        wb_buf_str(&s->message, s->restore);
+        wb_buf_char(&s->message, ';');
+    }
+    wb_buf_str(&s->message, "COMMIT;\n");
     return pg_item_end(cx, s);
 }

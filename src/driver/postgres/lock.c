@@ -107,12 +107,14 @@ int pg_holder(wb_ctx *cx, wb_session *base, const wb_lock_key *keys, size_t coun
     if (count == 0)
         return WBL_NO_CHANGE;
     WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
-    wb_buf_str(&sql, "SELECT l.pid, a.application_name, coalesce(a.client_hostname, pg_catalog.host(a.client_addr)), a.usename, "
-                     "a.backend_start, a.state, pg_catalog.btrim(a.query, E' \\t\\r\\n') FROM pg_catalog.pg_locks l "
-                     "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND "
-                     "l.objsubid = 1 AND l.pid <> pg_catalog.pg_backend_pid() AND l.database = "
-                     "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND "
-                     "(l.classid::pg_catalog.int8 << 32 | l.objid::pg_catalog.int8) IN (");
+    wb_buf_str(
+        &sql,
+        "SELECT l.pid, a.application_name, coalesce(a.client_hostname, pg_catalog.host(a.client_addr)), a.usename, "
+        "a.backend_start, a.state, pg_catalog.btrim(a.query, E' \\t\\r\\n') FROM pg_catalog.pg_locks l "
+        "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND "
+        "l.objsubid = 1 AND l.pid <> pg_catalog.pg_backend_pid() AND l.database = "
+        "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND "
+        "(l.classid::pg_catalog.int8 << 32 | l.objid::pg_catalog.int8) IN (");
     for (size_t i = 0; i < count; i++)
         wb_buf_addf(&sql, "%s%lld", i ? ", " : "", (long long)pg_lock_number(&keys[i]));
     wb_buf_str(&sql, ") LIMIT 1");
@@ -132,10 +134,12 @@ int pg_end_ghost(wb_ctx *cx, wb_session *base, const wb_holder *holder)
     if (rc != 0)
         return rc;
     if (!holder->is_own_ghost || !s->run_id[0])
-        return wb_fail(cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "process %lld is no session of this run", (long long)holder->pid);
+        return wb_fail(cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "process %lld is no session of this run",
+                       (long long)holder->pid);
     WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
-    wb_buf_addf(&sql, "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = %lld AND "
-                      "pid <> pg_catalog.pg_backend_pid() AND pg_catalog.strpos(application_name, ",
+    wb_buf_addf(&sql,
+                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = %lld AND "
+                "pid <> pg_catalog.pg_backend_pid() AND pg_catalog.strpos(application_name, ",
                 (long long)holder->pid);
     wb_sqltext_literal(&sql, &pg_sqltext, s->run_id, strlen(s->run_id));
     wb_buf_str(&sql, ") > 0");
@@ -156,29 +160,45 @@ static void duration_text(int64_t seconds, char *out, size_t size)
         snprintf(out, size, "%lld h", (long long)(seconds / 3600));
 }
 
+static void blocker_text(wb_buf *b, const PGresult *r)
+{
+    bool is_named = PQgetvalue(r, 0, 1)[0] != 0;
+    char span[32];
+    duration_text(pg_number(r, 0, 3), span, sizeof span);
+    wb_buf_addf(b, "process %s, ", PQgetvalue(r, 0, 0));
+    if (is_named)
+        wb_buf_addf(b, "application \"%s\", ", PQgetvalue(r, 0, 1));
+    else
+        wb_buf_addf(b, "%s, ", PQgetvalue(r, 0, 5));
+    wb_buf_addf(b, "%s for %s", PQgetisnull(r, 0, 2) ? "running" : PQgetvalue(r, 0, 2), span);
+    wb_str query = pg_cell(r, 0, 4);
+    if (query.len) {
+        wb_buf_str(b, ": ");
+        wb_buf_add(b, query.p, wb_utf8_cut(query.p, query.len, 160));
+    }
+}
+
 void pg_blocker_look(pg_session *s)
 {
     PGconn *side = pg_side(s);
     if (!side)
         return;
-    char sql[700], span[32];
-    snprintf(sql, sizeof sql,
-             "SELECT a.pid, a.application_name, a.state, extract(epoch FROM pg_catalog.clock_timestamp() - "
-             "coalesce(a.state_change, a.backend_start))::pg_catalog.int8, "
-             "pg_catalog.regexp_replace(pg_catalog.btrim(a.query, E' \\t\\r\\n;'), '\\s+', ' ', 'g'), a.backend_type "
-             "FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(%d)) b(pid) "
-             "JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid ORDER BY a.xact_start LIMIT 1",
-             PQbackendPID(s->conn));
-    PGresult *r = PQexec(side, sql);
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
+    wb_buf_addf(&sql,
+                "SELECT a.pid, a.application_name, a.state, extract(epoch FROM pg_catalog.clock_timestamp() - "
+                "coalesce(a.state_change, a.backend_start))::pg_catalog.int8, "
+                "pg_catalog.regexp_replace(pg_catalog.btrim(a.query, E' \\t\\r\\n;'), '[[:space:]]+', ' ', 'g'), "
+                "a.backend_type "
+                "FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(%d)) b(pid) "
+                "JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid ORDER BY a.xact_start LIMIT 1",
+                PQbackendPID(s->conn));
+    const char *text = wb_buf_cstr(&sql);
+    PGresult *r = text ? PQexec(side, text) : NULL;
     if (PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1) {
-        duration_text(pg_number(r, 0, 3), span, sizeof span);
-        bool is_named = PQgetvalue(r, 0, 1)[0] != 0;
-        char text[1200], query[160];
-        wb_copy_text(query, sizeof query, PQgetvalue(r, 0, 4), strlen(PQgetvalue(r, 0, 4)));
-        snprintf(text, sizeof text, "process %s, %s%s%s, %s for %s%s%s", PQgetvalue(r, 0, 0),
-                 is_named ? "application \"" : "", is_named ? PQgetvalue(r, 0, 1) : PQgetvalue(r, 0, 5), is_named ? "\"" : "",
-                 PQgetisnull(r, 0, 2) ? "running" : PQgetvalue(r, 0, 2), span, query[0] ? ": " : "", query);
-        wb_copy_text(s->base.failure.blocker, sizeof s->base.failure.blocker, text, strlen(text));
+        WB_AUTOBUF wb_buf blocker = WB_BUF(WB_TEXT_MAX);
+        blocker_text(&blocker, r);
+        if (wb_buf_cstr(&blocker))
+            wb_copy_text(s->base.failure.blocker, sizeof s->base.failure.blocker, blocker.p, blocker.len);
     }
     PQclear(r);
 }
@@ -188,13 +208,15 @@ void pg_progress_look(wb_ctx *cx, pg_session *s)
     PGconn *side = s->base.server.version >= 120000 ? pg_side(s) : NULL;
     if (!side)
         return;
-    char sql[400];
-    snprintf(sql, sizeof sql,
-             "SELECT phase, CASE WHEN blocks_total > 0 THEN blocks_done WHEN tuples_total > 0 THEN tuples_done ELSE lockers_done END, "
-             "CASE WHEN blocks_total > 0 THEN blocks_total WHEN tuples_total > 0 THEN tuples_total ELSE lockers_total END "
-             "FROM pg_catalog.pg_stat_progress_create_index WHERE pid = %d",
-             PQbackendPID(s->conn));
-    PGresult *r = PQexec(side, sql);
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
+    wb_buf_addf(
+        &sql,
+        "SELECT phase, CASE WHEN blocks_total > 0 THEN blocks_done WHEN tuples_total > 0 THEN tuples_done ELSE "
+        "lockers_done END, CASE WHEN blocks_total > 0 THEN blocks_total WHEN tuples_total > 0 THEN tuples_total ELSE "
+        "lockers_total END FROM pg_catalog.pg_stat_progress_create_index WHERE pid = %d",
+        PQbackendPID(s->conn));
+    const char *text = wb_buf_cstr(&sql);
+    PGresult *r = text ? PQexec(side, text) : NULL;
     if (PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1)
         cx->progress(cx->user, PQgetvalue(r, 0, 0), (uint64_t)pg_number(r, 0, 1), (uint64_t)pg_number(r, 0, 2));
     PQclear(r);

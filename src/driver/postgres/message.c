@@ -8,22 +8,16 @@
  * follows each stretch of script and marks its end. Counting alone would be wrong as soon as our lexer and the server
  * disagree, and then a failed script could pass for a failed record.
  *
- * Two properties of the server shape the rest (tests: queue_*). The whole message is parsed before anything runs: a
- * syntax error in the fifth unit keeps the first from running, so those before it are sent again. And an error skips
- * all that follows, our ROLLBACK too, so that is sent apart.
- * Owns the text, the items and the loop that waits. Facts: PostgreSQL 17, 53.2.2 and 32.4.
+ * Two properties of the server shape the rest. The whole message is parsed before anything runs: a syntax error in the
+ * fifth unit keeps the first from running, so those before it are sent again. And an error skips all that follows, our
+ * ROLLBACK too, so that is sent apart. tests/driver/postgres/test_queue.c has a row for each shape of failure.
+ * Owns the text and the items. Facts: PostgreSQL 17, 53.2.2 (simple query).
  */
 #include "driver/postgres/pg.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#define COPY_SLICE_SIZE ((size_t)64 << 10)
-#define WAKE_MS 100                    /* how often a waiting call looks at cancel flag and deadline */
-#define PROGRESS_MS 500
 #define BUFFER_KEEP_SIZE ((size_t)4 << 20)
 
 /* ---- collecting ---- */
@@ -98,175 +92,16 @@ int pg_mark_due(wb_ctx *cx, pg_session *s)
     return pg_item_end(cx, s);
 }
 
-/* ---- waiting ---- */
-
-void pg_on_notice(void *session, const PGresult *r)
-{
-    pg_session *s = session;
-    const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
-    const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-    /* What our own statements cause, such as "already exists, skipping", is nobody's business. */
-    bool is_scripts = s->is_reading_items && s->reading < s->item_count && s->items[s->reading].kind == PG_RUN;
-    if (is_scripts && s->cx && s->cx->notice && text)
-        s->cx->notice(s->cx->user, severity ? severity : "NOTICE", text);
-}
-
-static void ask_cancel(pg_session *s, int64_t now)
-{
-    s->is_cancel_sent = true;
-    s->cancel_sent_ms = now;
-    pg_cancel(&s->base);
-}
-
-/* Things to do while the server works. */
-static void watch(wb_ctx *cx, pg_session *s)
-{
-    int64_t now = wb_now_ms();
-    bool is_over = cx->deadline_ms && now >= cx->deadline_ms;
-    if (!s->is_cancel_sent && (is_over || wb_cancelled(cx))) {
-        ask_cancel(s, now);
-        if (is_over && !wb_cancelled(cx)) {
-            s->is_deadline_over = true;
-            pthread_mutex_lock(&s->guard);
-            s->is_cancel_asked = false; /* it is a timeout, not a wish */
-            pthread_mutex_unlock(&s->guard);
-        }
-    }
-    int64_t patience = s->answer_timeout_ms > 0 ? s->answer_timeout_ms : 30000;
-    if (s->is_cancel_sent && now - s->cancel_sent_ms > patience) {
-        shutdown(PQsocket(s->conn), SHUT_RDWR); /* nobody answers any more: from here on it is a lost connection */
-        s->cancel_sent_ms = now;
-    }
-    if (now < s->watch_next_ms)
-        return;
-    /* A look each 70 % of the limit falls into every wait that reaches the limit. */
-    s->watch_next_ms = now + PROGRESS_MS;
-    if (s->is_index_build && cx->progress)
-        pg_progress_look(cx, s);
-    if (s->lock_timeout_ms > 0) {
-        pg_blocker_look(s);
-        int64_t step = s->lock_timeout_ms * 7 / 10;
-        if (!s->is_index_build || step < PROGRESS_MS)
-            s->watch_next_ms = now + step;
-    }
-}
-
-static void watch_start(pg_session *s)
-{
-    int64_t now = wb_now_ms(), step = s->lock_timeout_ms * 7 / 10;
-    s->wait_start_ms = now;
-    s->watch_next_ms = now + (s->lock_timeout_ms > 0 && (step < PROGRESS_MS || !s->is_index_build) ? step : PROGRESS_MS);
-    s->is_cancel_sent = s->is_deadline_over = false;
-    /* A cancel() that is on its way holds the guard until the server knows of it. */
-    pthread_mutex_lock(&s->guard);
-    s->is_cancel_asked = false;
-    pthread_mutex_unlock(&s->guard);
-}
-
-/* Until the socket can be read, or written too. A broken socket counts as ready: libpq will say what it is. */
-static void await_socket(wb_ctx *cx, pg_session *s, short events)
-{
-    for (;;) {
-        struct pollfd p = { PQsocket(s->conn), events, 0 };
-        if (p.fd < 0)
-            return;
-        int64_t left = s->watch_next_ms - wb_now_ms();
-        int n = poll(&p, 1, left < 1 ? 1 : left < WAKE_MS ? (int)left : WAKE_MS);
-        if (n > 0 || (n < 0 && errno != EINTR))
-            return;
-        watch(cx, s);
-    }
-}
-
-/* 0 when everything is with the kernel; -1 when the line broke before. */
-static int push_out(wb_ctx *cx, pg_session *s)
-{
-    int rest;
-    while ((rest = PQflush(s->conn)) > 0) {
-        await_socket(cx, s, POLLIN | POLLOUT);
-        if (!PQconsumeInput(s->conn))
-            return -1;
-    }
-    return rest;
-}
-
-/* The next answer; NULL at the end of the message. */
-static PGresult *next_result(wb_ctx *cx, pg_session *s)
-{
-    while (PQisBusy(s->conn)) {
-        await_socket(cx, s, POLLIN);
-        if (!PQconsumeInput(s->conn))
-            break; /* what came before the end is still handed out, then libpq makes an error of it */
-        watch(cx, s);
-    }
-    return PQgetResult(s->conn);
-}
-
-/* False when the line broke before the server had all of it: then nothing of it can have run. */
-static bool send_text(wb_ctx *cx, pg_session *s, const char *text, bool row_by_row)
-{
-    s->cx = cx;
-    watch_start(s);
-    if (!PQsendQuery(s->conn, text))
-        return false;
-    if (row_by_row)
-        PQsetSingleRowMode(s->conn); /* a script may select a million rows; nobody wants them */
-    return push_out(cx, s) == 0;
-}
-
-static bool is_lost(const pg_session *s) { return !s->conn || PQstatus(s->conn) != CONNECTION_OK; }
-
-/* ---- COPY ---- */
-
-static void copy_in(wb_ctx *cx, pg_session *s, const pg_item *item)
-{
-    const char *refusal = item->copy_data ? NULL : "COPY ... FROM STDIN has no data in this script";
-    for (size_t done = 0; !refusal && done < item->copy_len;) {
-        size_t n = item->copy_len - done < COPY_SLICE_SIZE ? item->copy_len - done : COPY_SLICE_SIZE;
-        int rc = PQputCopyData(s->conn, item->copy_data + done, (int)n);
-        if (rc < 0 || push_out(cx, s) != 0)
-            return; /* the server has refused it already, or is gone: the next answer says which */
-        if (rc > 0)
-            done += n;
-        if (s->is_cancel_sent)
-            refusal = "cancelled";
-        watch(cx, s);
-    }
-    while (PQputCopyEnd(s->conn, refusal) == 0)
-        if (push_out(cx, s) != 0)
-            return;
-    push_out(cx, s);
-}
-
-/* Rows of a COPY ... TO STDOUT go where those of a SELECT go: nowhere. */
-static void copy_out(wb_ctx *cx, pg_session *s)
-{
-    char *row = NULL;
-    for (;;) {
-        int n = PQgetCopyData(s->conn, &row, 1);
-        if (row)
-            PQfreemem(row);
-        row = NULL;
-        if (n < 0)
-            return;
-        if (n > 0)
-            continue;
-        await_socket(cx, s, POLLIN);
-        if (!PQconsumeInput(s->conn))
-            return;
-    }
-}
-
 /* ---- reading the answers of a stretch of the queue ---- */
 
 typedef struct reading {
-    size_t item, end;                  /* index of the item that is awaited; behind the last one */
-    uint32_t results;                  /* answers to it so far */
-    uint32_t total;                    /* answers to all */
-    PGresult *error;                   /* the first error; owned */
+    size_t item, end; /* index of the item that is awaited; behind the last one */
+    uint32_t results; /* answers to it so far */
+    uint32_t total;   /* answers to all */
+    PGresult *error;  /* the first error; owned */
     bool is_sent, is_lost;
-    bool is_rolled_back;               /* a COMMIT was answered with ROLLBACK */
-    bool is_stray;                     /* an answer too many: we and the server disagree about the message */
+    bool is_rolled_back; /* a COMMIT was answered with ROLLBACK */
+    bool is_stray;       /* an answer too many: we and the server disagree about the message */
 } reading;
 
 static bool has_mark(const pg_session *s, const pg_item *item, const PGresult *r)
@@ -327,29 +162,20 @@ static void take_result(pg_session *s, reading *rd, const PGresult *r)
     }
     if (++rd->results >= item->results)
         finish_item(s, rd, r);
-    s->reading = rd->item;
 }
 
 static void read_all(wb_ctx *cx, pg_session *s, reading *rd)
 {
     PGresult *r;
-    s->reading = rd->item;
     s->is_reading_items = true;
-    while ((r = next_result(cx, s))) {
+    while ((r = pg_next(cx, s))) {
         switch (PQresultStatus(r)) {
-        case PGRES_COPY_IN:
-            copy_in(cx, s, &s->items[rd->item < rd->end ? rd->item : rd->end - 1]);
-            break;
-        case PGRES_COPY_OUT:
-            copy_out(cx, s);
-            break;
+        case PGRES_COPY_IN: pg_copy_in(cx, s, &s->items[rd->item < rd->end ? rd->item : rd->end - 1]); break;
+        case PGRES_COPY_OUT: pg_copy_out(cx, s); break;
         case PGRES_SINGLE_TUPLE:
-        case PGRES_EMPTY_QUERY:
-            break;
+        case PGRES_EMPTY_QUERY: break;
         case PGRES_TUPLES_OK:
-        case PGRES_COMMAND_OK:
-            take_result(s, rd, r);
-            break;
+        case PGRES_COMMAND_OK: take_result(s, rd, r); break;
         case PGRES_BAD_RESPONSE:
         case PGRES_NONFATAL_ERROR:
         case PGRES_FATAL_ERROR:
@@ -365,7 +191,7 @@ static void read_all(wb_ctx *cx, pg_session *s, reading *rd)
         PQclear(r);
     }
     s->is_reading_items = false;
-    rd->is_lost = is_lost(s);
+    rd->is_lost = pg_is_lost(s);
 }
 
 /* Sends items [from, end) as one message and reads what the server says to them. */
@@ -376,7 +202,7 @@ static reading exchange(wb_ctx *cx, pg_session *s, size_t from, size_t end)
     bool was_blocking = !PQisnonblocking(s->conn);
     PQsetnonblocking(s->conn, 1);
     *stop = 0;
-    rd.is_sent = send_text(cx, s, text, true);
+    rd.is_sent = pg_send(cx, s, text, true);
     *stop = kept;
     read_all(cx, s, &rd);
     if (was_blocking && !rd.is_lost)
@@ -433,8 +259,8 @@ static size_t group_end(const pg_session *s, size_t i)
     return end;
 }
 
-/* Did the server refuse the message as a whole, before it ran anything? Then no answer came, and the error is not of the
-   first statement. Text that it cannot even decode has no position, and the code must tell. */
+/* Did the server refuse the message as a whole, before it ran anything? Then no answer came, and the error is not of
+   the first statement. Text that it cannot even decode has no position, and the code must tell. */
 static bool is_parse_failure(const pg_session *s, const reading *rd, size_t from, size_t byte)
 {
     if (!rd->error || rd->is_lost || rd->total > 0)
@@ -463,10 +289,22 @@ static size_t guess_item(const pg_session *s, size_t from, size_t end, size_t *b
     return best;
 }
 
+/* Is the number of answers also the number of statements that ran? Not when the parser refused the message; the codes
+   below are those that it has. */
+static bool is_counted(const reading *rd, size_t index)
+{
+    const char *state = rd->error ? PQresultErrorField(rd->error, PG_DIAG_SQLSTATE) : NULL;
+    if (rd->item != index || rd->total > 0)
+        return rd->item == index;
+    return state && strcmp(state, "42601") != 0 && strcmp(state, "0A000") != 0 && strncmp(state, "22", 2) != 0;
+}
+
 static void fill_failure(pg_session *s, const reading *rd, size_t index, size_t byte)
 {
-    static const wb_stage stages[] = { [PG_BEGIN] = WB_STAGE_BEGIN, [PG_PUT] = WB_STAGE_PUT,       [PG_RUN] = WB_STAGE_RUN,
-                                       [PG_MARK] = WB_STAGE_RUN,    [PG_COMMIT] = WB_STAGE_COMMIT, [PG_RESET] = WB_STAGE_NONE };
+    static const wb_stage stages[] = {
+        [PG_BEGIN] = WB_STAGE_BEGIN, [PG_PUT] = WB_STAGE_PUT,       [PG_RUN] = WB_STAGE_RUN,
+        [PG_MARK] = WB_STAGE_RUN,    [PG_COMMIT] = WB_STAGE_COMMIT, [PG_RESET] = WB_STAGE_NONE
+    };
     const pg_item *item = &s->items[index];
     wb_failure *f = &s->base.failure;
     char blocker[sizeof f->blocker];
@@ -477,8 +315,7 @@ static void fill_failure(pg_session *s, const reading *rd, size_t index, size_t 
     if (item->kind == PG_MARK && index > 0) /* a cancel may strike there */
         item--;
     if (item->kind == PG_RUN) {
-        bool is_counted = rd->total > 0 && rd->item == index;
-        f->statement = is_counted && item->statement_first ? item->statement_first + rd->results : 0;
+        f->statement = item->statement_first && is_counted(rd, index) ? item->statement_first + rd->results : 0;
         if (byte != SIZE_MAX && byte >= item->from && byte < item->to)
             f->offset = item->offset + (byte - item->from);
     }
@@ -522,8 +359,8 @@ static int fail_put(wb_ctx *cx, pg_session *s, const reading *rd, const pg_item 
         return WBL_E_STATE;
     }
     if (pg_is_state(rd->error, "22012") && item->must_hit)
-        return wb_fail(cx, WBL_E_CONFLICT, WBL_EFFECT_NONE, "the row of %s that was to be changed is not there, or not as it was",
-                       item->table);
+        return wb_fail(cx, WBL_E_CONFLICT, WBL_EFFECT_NONE,
+                       "the row of %s that was to be changed is not there, or not as it was", item->table);
     if (pg_is_state(rd->error, "22012") && item->only_if_empty)
         return wb_fail(cx, WBL_E_CONFLICT, WBL_EFFECT_NONE, "%s is not empty", item->table);
     int rc = pg_fail_result(cx, s, rd->error, WBL_EFFECT_NONE);
@@ -545,8 +382,7 @@ static int explain(wb_ctx *cx, pg_session *s, const reading *rd, size_t from)
         index = guess_item(s, from, rd->end, &byte);
     /* The fuse is checked by the statement that also ends the script. */
     if (rd->error && index + 1 < rd->end && s->items[index].kind == PG_RUN && s->items[index + 1].kind == PG_PUT &&
-        pg_is_state(rd->error, "42704") &&
-        strstr(PQresultErrorMessage(rd->error), "\"whimbrel.fuse_blown\""))
+        pg_is_state(rd->error, "42704") && strstr(PQresultErrorMessage(rd->error), "\"whimbrel.fuse_blown\""))
         index++;
     fill_failure(s, rd, index, byte);
     if (rd->is_lost || !rd->is_sent)
@@ -613,27 +449,12 @@ static int send_queue(wb_ctx *cx, pg_session *s)
     return rc;
 }
 
-static bool queue_has(const pg_session *s, pg_kind kind, bool is_in_unit)
+static bool queue_has_units(const pg_session *s)
 {
     for (size_t i = 0; i < s->item_count; i++)
-        if ((kind == PG_BEGIN || s->items[i].kind == kind) && (s->items[i].unit != PG_NO_UNIT) == is_in_unit)
+        if (s->items[i].unit != PG_NO_UNIT)
             return true;
     return false;
-}
-
-void pg_flush_undo(wb_ctx *cx, pg_session *s)
-{
-    (void)cx;
-    PGTransactionStatusType state = s->conn ? PQtransactionStatus(s->conn) : PQTRANS_UNKNOWN;
-    if (state != PQTRANS_INERROR && state != PQTRANS_INTRANS)
-        return;
-    /* The error that led here must stay, and a cancel flag must not reach a ROLLBACK. */
-    wb_ctx quiet = { 0 };
-    wb_failure kept = s->base.failure;
-    pg_exec(&quiet, s, "ROLLBACK", NULL, NULL);
-    if (s->base.failure.is_connection_lost)
-        kept.is_connection_lost = true;
-    s->base.failure = kept;
 }
 
 static void forget_queue(pg_session *s)
@@ -651,14 +472,14 @@ int pg_flush(wb_ctx *cx, pg_session *s)
     if (!wb_buf_cstr(&s->message))
         return wb_nomem(cx);
     rc = send_queue(cx, s);
-    bool has_units = queue_has(s, PG_BEGIN, true), has_reset = queue_has(s, PG_RESET, false);
+    bool has_units = queue_has_units(s);
     forget_queue(s);
     if (rc == 0) {
         s->is_unit_sent = s->is_unit_open;
         return 0;
     }
     if (has_units) {
-        pg_flush_undo(cx, s);
+        pg_undo(s);
         s->is_unit_open = s->is_unit_sent = false;
         s->has_failed = true;
         if (cx->err)
@@ -666,51 +487,5 @@ int pg_flush(wb_ctx *cx, pg_session *s)
         else
             s->error = (wbl_error){ .code = rc };
     }
-    /* Between two units RESET joins the transaction of the second one, and its rollback brings back what it had reset. */
-    if (has_reset && !is_lost(s) && PQtransactionStatus(s->conn) == PQTRANS_IDLE) {
-        wb_ctx quiet = { 0 };
-        wb_failure kept = s->base.failure;
-        WB_AUTOBUF wb_buf text = WB_BUF(WB_TEXT_MAX);
-        pg_reset_text(s, &text);
-        if (wb_buf_cstr(&text))
-            pg_exec(&quiet, s, text.p, NULL, NULL);
-        s->base.failure = kept;
-    }
     return rc;
-}
-
-/* ---- one question, its answers ---- */
-
-int pg_exec(wb_ctx *cx, pg_session *s, const char *text, pg_result_fn fn, void *user)
-{
-    int rc = pg_flush(cx, s);
-    if (rc != 0)
-        return rc;
-    if (is_lost(s))
-        return pg_fail_lost(cx, s, false);
-    bool was_blocking = !PQisnonblocking(s->conn);
-    PQsetnonblocking(s->conn, 1);
-    bool is_sent = send_text(cx, s, text, false), is_told = false;
-    PGresult *r;
-    int called = 0;
-    size_t index = 0;
-    while ((r = next_result(cx, s))) {
-        ExecStatusType status = PQresultStatus(r);
-        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && rc == 0) {
-            is_told = PQresultErrorField(r, PG_DIAG_SQLSTATE) != NULL;
-            rc = pg_fail_result(cx, s, r, WBL_EFFECT_NONE);
-        } else if (rc == 0 && called == 0 && fn) {
-            called = fn(user, index++, r);
-        }
-        PQclear(r);
-    }
-    if (is_lost(s)) {
-        s->base.failure.is_connection_lost = true;
-        return is_told ? rc : pg_fail_lost(cx, s, false);
-    }
-    if (was_blocking)
-        PQsetnonblocking(s->conn, 0);
-    if (rc == 0 && !is_sent)
-        rc = pg_fail_lost(cx, s, false);
-    return rc != 0 ? rc : called;
 }

@@ -59,7 +59,7 @@ typedef struct pg_session {
 
     pthread_mutex_t guard;             /* of the next two: cancel() comes from another thread */
     PGcancel *cancel;
-    bool is_cancel_asked;
+    _Atomic bool is_cancel_asked;
 
     /* the queue: text that was not sent yet, and what it consists of */
     wb_buf message;
@@ -82,9 +82,8 @@ typedef struct pg_session {
 
     /* while answers are read */
     wb_ctx *cx;
-    size_t reading;                    /* index of the item whose answers come */
     bool is_reading_items;
-    bool is_cancel_sent, is_deadline_over;
+    bool is_cancel_sent, is_deadline_over, is_copy_refused;
     int64_t cancel_sent_ms, watch_next_ms, wait_start_ms;
     bool is_index_build;               /* progress can be asked */
 
@@ -96,6 +95,13 @@ typedef struct pg_session {
     uint32_t remains[PG_REMAINS_MAX];  /* oids of invalid indexes that the last probe() found, for clean() */
     size_t remain_count;
 } pg_session;
+
+#ifdef WB_DRIVERS_BUILTIN
+#define pg_driver wb_driver_postgres
+#else
+#define pg_driver wb_driver_module
+#endif
+extern const wb_driver pg_driver;
 
 static inline pg_session *pg_of(wb_session *base) { return (pg_session *)base; }
 
@@ -125,15 +131,23 @@ bool pg_is_state(const PGresult *, const char *sqlstate);
 /* message.c */
 pg_item *pg_item_add(wb_ctx *, pg_session *, pg_kind, uint32_t results); /* then write to s->message, then */
 int pg_item_end(wb_ctx *, pg_session *);
-void pg_mark_text(pg_session *, pg_item *, const char *expression);      /* SELECT expression AS "wb:...": the item's first answer */
-int pg_mark_due(wb_ctx *, pg_session *);                                 /* ends a PG_RUN, if one is open */
-void pg_queue_cut(pg_session *, size_t item_index);                      /* forget what was not sent, from here on */
-int pg_flush(wb_ctx *, pg_session *);                                    /* send the queue, await all answers */
-void pg_flush_undo(wb_ctx *, pg_session *);                              /* ROLLBACK when the session is in a transaction */
+void pg_mark_text(pg_session *, pg_item *, const char *expression); /* the item's first answer: SELECT expression */
+int pg_mark_due(wb_ctx *, pg_session *);                  /* ends a PG_RUN, if one is open */
+void pg_queue_cut(pg_session *, size_t item_index);       /* forget what was not sent, from here on */
+int pg_flush(wb_ctx *, pg_session *);                     /* send the queue, await all answers */
+void pg_failure_clear(pg_session *);
+
+/* wire.c */
 typedef int (*pg_result_fn)(void *user, size_t index, const PGresult *);
 int pg_exec(wb_ctx *, pg_session *, const char *text, pg_result_fn, void *user); /* flushes first; fn may be NULL */
+void pg_exec_quietly(pg_session *, const char *text);     /* keeps error and failure as they are; text may be NULL */
+void pg_undo(pg_session *);                               /* ROLLBACK when the session is in a transaction */
+bool pg_send(wb_ctx *, pg_session *, const char *text, bool row_by_row); /* false: the server can't have run it */
+PGresult *pg_next(wb_ctx *, pg_session *);                /* the next answer; NULL at the end of the message */
+void pg_copy_in(wb_ctx *, pg_session *, const pg_item *);
+void pg_copy_out(wb_ctx *, pg_session *);
+bool pg_is_lost(const pg_session *);
 void pg_on_notice(void *session, const PGresult *);
-void pg_failure_clear(pg_session *);
 
 /* execute.c */
 int pg_begin(wb_ctx *, wb_session *, const wb_txn *);
@@ -144,7 +158,6 @@ int pg_sync(wb_ctx *, wb_session *, wb_sync *out);
 int pg_reset(wb_ctx *, wb_session *);
 int pg_put(wb_ctx *, wb_session *, const wb_row_op *);
 int pg_ready(wb_ctx *, pg_session *);                     /* the connection is there, and no failure waits for sync() */
-void pg_reset_text(pg_session *, wb_buf *);
 
 /* tables.c */
 extern const wb_sqltext pg_sqltext;

@@ -20,7 +20,7 @@ static bool is_skipped(const wb_catalog_options *opt, const char *table)
 
 static int add_object(wb_ctx *cx, lite_shapes *shapes, const wb_catalog_options *opt, sqlite3_stmt *stmt)
 {
-    const char *cells[4];              /* type, name, tbl_name, sql */
+    const char *cells[4]; /* type, name, tbl_name, sql */
     for (int i = 0; i < 4; i++) {
         const char *text = (const char *)sqlite3_column_text(stmt, i);
         if (!(cells[i] = wb_arena_dup(shapes->mem, text ? text : "")))
@@ -55,7 +55,9 @@ static int number_twins(wb_ctx *cx, lite_shapes *shapes)
 
 /* Indexes without text are those of constraints. The list of shadow tables makes SQLite load every module and view, so
    it is asked for only where there is a virtual table. */
-#define ALL "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+#define ALL                                                                                                            \
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE " \
+    "'\\'"
 #define SHADOWS "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'"
 #define IS_VIRTUAL "sql LIKE 'CREATE VIRTUAL TABLE%'"
 
@@ -104,42 +106,42 @@ int lite_catalog(wb_ctx *cx, wb_session *session, const wb_catalog_options *opt,
 
 /* ---- drop all ---- */
 
-/* One at a time: dropping a table takes its triggers, and a virtual table its shadow tables, with it. Virtual tables go
-   first, since their shadow tables can't be dropped alone. The bound is far above what a schema can hold. */
-#define NEXT_VICTIM                                                                                                    \
-    "SELECT printf('DROP %s \"%w\"', upper(type), name) FROM sqlite_schema"                                            \
-    " WHERE type IN ('view', 'trigger', 'table') AND name NOT IN ('sqlite_sequence')"                                  \
-    " ORDER BY type <> 'view', type <> 'trigger', " IS_VIRTUAL " DESC LIMIT 1"
-#define VICTIMS_MAX 10000000
+/* Virtual tables go before other tables, since those in which they keep their data can't be dropped alone. IF EXISTS:
+   what a virtual table took with it is gone when its own turn comes. */
+#define VICTIMS                                                                                                        \
+    "SELECT printf('DROP %s IF EXISTS \"%w\";', upper(type), name) FROM sqlite_schema"                                 \
+    " WHERE type IN ('view', 'trigger', 'table') AND name <> 'sqlite_sequence'"                                        \
+    " ORDER BY type <> 'view', type <> 'trigger', " IS_VIRTUAL " DESC"
 
-static int drop_one(lite *s, bool *is_done)
+static int list_victims(wb_ctx *cx, lite *s, wb_buf *sql)
 {
     sqlite3_stmt *stmt = NULL;
-    char *sql = NULL;
-    int rc = lite_prepare(s, NEXT_VICTIM, &stmt);
-    if (rc != SQLITE_OK)
-        return rc;
-    rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW && !(sql = sqlite3_mprintf("%s", sqlite3_column_text(stmt, 0))))
-        rc = SQLITE_NOMEM;
+    int rc = lite_prepare(s, VICTIMS, &stmt);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(stmt, 0);
+        rc = text ? SQLITE_OK : SQLITE_NOMEM;
+        wb_buf_str(sql, text ? text : "");
+    }
     sqlite3_reset(stmt);
-    *is_done = rc == SQLITE_DONE;
-    if (sql)
-        rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-    sqlite3_free(sql);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+    /* It exists only where a table counted by itself, and it can't be dropped. */
+    if (sqlite3_table_column_metadata(s->db, "main", "sqlite_sequence", NULL, NULL, NULL, NULL, NULL, NULL) ==
+        SQLITE_OK)
+        wb_buf_str(sql, "DELETE FROM sqlite_sequence;");
+    return rc == SQLITE_DONE ? 0 : lite_fail(cx, s, rc, WBL_EFFECT_NONE);
 }
 
 static int drop_each(wb_ctx *cx, lite *s)
 {
-    bool is_done = false;
-    int rc = SQLITE_OK;
-    for (int i = 0; i < VICTIMS_MAX && rc == SQLITE_OK && !is_done; i++)
-        rc = drop_one(s, &is_done);
-    /* It exists only where a table counted by itself, and it can't be dropped. */
-    if (rc == SQLITE_OK && sqlite3_table_column_metadata(s->db, "main", "sqlite_sequence", NULL, NULL, NULL, NULL, NULL,
-                                                         NULL) == SQLITE_OK)
-        rc = sqlite3_exec(s->db, "DELETE FROM sqlite_sequence", NULL, NULL, NULL);
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_FILE_SIZE_MAX);
+    int code = list_victims(cx, s, &sql);
+    if (code != 0)
+        return code;
+    if (sql.len == 0 && !sql.bad)
+        return 0;
+    const char *text = wb_buf_cstr(&sql);
+    if (!text)
+        return wb_nomem(cx);
+    int rc = sqlite3_exec(s->db, text, NULL, NULL, NULL);
     return rc == SQLITE_OK ? 0 : lite_fail(cx, s, rc, WBL_EFFECT_NONE);
 }
 
@@ -154,7 +156,8 @@ int lite_drop_all(wb_ctx *cx, wb_session *session)
     if (code != 0)
         return code;
     bool had_keys = lite_foreign_keys(s);
-    lite_foreign_keys_set(s, false); /* else each DROP TABLE deletes its rows first, and fails where one is referred to */
+    lite_foreign_keys_set(s,
+                          false); /* else each DROP TABLE deletes its rows first, and fails where one is referred to */
     code = lite_own_begin(cx, s);
     if (code == 0)
         code = lite_own_end(cx, s, drop_each(cx, s));

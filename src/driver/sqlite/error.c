@@ -15,7 +15,7 @@ static const struct lite_code {
     int native;
     int code;
     bool is_retryable;
-    const char *text;                  /* NULL: SQLite's message is clear enough */
+    const char *text; /* NULL: SQLite's message is clear enough */
 } codes[] = {
     { SQLITE_BUSY, WBL_E_LOCKED, true, "another process is writing to the database" },
     { SQLITE_BUSY_RECOVERY, WBL_E_LOCKED, true, "another process is recovering the database" },
@@ -27,9 +27,11 @@ static const struct lite_code {
     { SQLITE_IOERR, WBL_E_IO, false, "the disk reports an error" },
     { SQLITE_IOERR_NOMEM, WBL_E_NOMEM, false, "out of memory" },
     { SQLITE_READONLY, WBL_E_IO, false, "the database cannot be written" },
-    { SQLITE_READONLY_ROLLBACK, WBL_E_IO, false, "an interrupted transaction must be rolled back first, and the file is "
-                                                 "read-only" },
-    { SQLITE_READONLY_RECOVERY, WBL_E_IO, false, "the write-ahead log must be recovered first, and the file is read-only" },
+    { SQLITE_READONLY_ROLLBACK, WBL_E_IO, false,
+      "an interrupted transaction must be rolled back first, and the file is "
+      "read-only" },
+    { SQLITE_READONLY_RECOVERY, WBL_E_IO, false,
+      "the write-ahead log must be recovered first, and the file is read-only" },
     { SQLITE_READONLY_DBMOVED, WBL_E_IO, false, "the database file was moved or deleted while it was open" },
     { SQLITE_CANTOPEN, WBL_E_CONNECT, false, "the database cannot be opened" },
     { SQLITE_PERM, WBL_E_CONNECT, false, "the database may not be opened" },

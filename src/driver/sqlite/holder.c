@@ -1,9 +1,9 @@
 /*
  * holder.c - find the process that holds SQLite's write lock.
  *
- * SQLite itself cannot tell. But its locks are ordinary POSIX locks on known bytes of the file, and Linux lists those in
- * /proc/locks. The file itself is not opened: closing any descriptor of it would drop the locks that this process has
- * (POSIX, fcntl). Best effort: in a container, or on another system, nobody is found and the message is shorter.
+ * SQLite itself cannot tell. But its locks are ordinary POSIX locks on known bytes of the file, and Linux lists those
+ * in /proc/locks. The file itself is not opened: closing any descriptor of it would drop the locks that this process
+ * has (POSIX, fcntl). Best effort: in a container, or on another system, nobody is found and the message is shorter.
  * Owns nothing. Facts: SQLite, os.h, PENDING_BYTE, and walformat.html 2.3.1 for the -shm file; proc(5) for /proc/locks.
  */
 #include "driver/sqlite/lite.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RESERVED_BYTE 0x40000001ull    /* one writer */
+#define RESERVED_BYTE 0x40000001ull /* one writer */
 #define SHARED_END (0x40000002ull + 509)
 #define WAL_WRITE_BYTE 120ull
 
@@ -38,12 +38,13 @@ static bool match(const char *line, unsigned long long inode, uint64_t first, ui
 {
     char kind[16], mode[16], range_end[32];
     unsigned long long line_inode, from;
-    if (sscanf(line, "%*d: %15s %*s %15s %lld %*x:%*x:%llu %llu %31s", kind, mode, pid, &line_inode, &from, range_end) != 6)
+    if (sscanf(line, "%*d: %15s %*s %15s %lld %*x:%*x:%llu %llu %31s", kind, mode, pid, &line_inode, &from,
+               range_end) != 6)
         return false;
     uint64_t to = strcmp(range_end, "EOF") == 0 ? UINT64_MAX : strtoull(range_end, NULL, 10);
     bool is_writer = strcmp(mode, "WRITE") == 0;
-    return strcmp(kind, "POSIX") == 0 && is_writer == wants_writer && line_inode == inode && from <= last && to >= first &&
-           *pid > 0 && *pid != getpid();
+    return strcmp(kind, "POSIX") == 0 && is_writer == wants_writer && line_inode == inode && from <= last &&
+           to >= first && *pid > 0 && *pid != getpid();
 }
 
 static bool search(unsigned long long inode, uint64_t first, uint64_t last, bool wants_writer, wb_holder *out)
@@ -78,5 +79,6 @@ bool lite_find_holder(const lite *s, wb_holder *out)
     struct stat shm_st;
     if (shm_path && stat(shm_path, &shm_st) == 0 && search(shm_st.st_ino, WAL_WRITE_BYTE, WAL_WRITE_BYTE, true, out))
         return true;
-    return search(st.st_ino, RESERVED_BYTE, SHARED_END, true, out) || search(st.st_ino, RESERVED_BYTE, SHARED_END, false, out);
+    return search(st.st_ino, RESERVED_BYTE, SHARED_END, true, out) ||
+           search(st.st_ino, RESERVED_BYTE, SHARED_END, false, out);
 }

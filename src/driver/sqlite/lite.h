@@ -14,9 +14,9 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
-#define LITE_CACHE_MAX 16              /* prepared statements that are kept: ours repeat for every migration */
+#define LITE_CACHE_MAX 16 /* prepared statements that are kept: ours repeat for every migration */
 
-typedef struct lite_settings {         /* from the URL; text is in lite.mem */
+typedef struct lite_settings { /* from the URL; text is in lite.mem */
     const char *path, *vfs;
     const char *journal_mode, *synchronous; /* NULL: as the library has it; set before the first write */
     wb_switch foreign_keys;
@@ -25,20 +25,20 @@ typedef struct lite_settings {         /* from the URL; text is in lite.mem */
 } lite_settings;
 
 typedef struct lite {
-    wb_session base;                   /* first: the engine knows only this part */
+    wb_session base; /* first: the engine knows only this part */
     wb_arena mem;
     lite_settings set;
     sqlite3 *db;
-    pthread_mutex_t guard;             /* of db, while another thread may call cancel() */
-    atomic_bool is_interrupted;        /* cancel() was called during the running call */
+    pthread_mutex_t guard;      /* of db, while another thread may call cancel() */
+    atomic_bool is_interrupted; /* cancel() was called during the running call */
     sqlite3_stmt *cache[LITE_CACHE_MAX];
     size_t cache_next;
-    wb_buf sql;                        /* text of row operations; kept for its memory */
+    wb_buf sql; /* text of row operations; kept for its memory */
 
-    bool is_foreign;                   /* the caller's own handle: attach() */
+    bool is_foreign; /* the caller's own handle: attach() */
     bool is_read_only;
-    bool is_stand_in;                  /* the file does not exist yet: an empty database in memory stands for it */
-    bool is_set_up;                    /* journal mode and synchronous are set */
+    bool is_stand_in; /* the file does not exist yet: an empty database in memory stands for it */
+    bool is_set_up;   /* journal mode and synchronous are set */
 
     /* the running call */
     wb_ctx *cx;
@@ -46,14 +46,14 @@ typedef struct lite {
 
     /* transactions: see unit.c */
     bool is_group_open, is_unit_open, is_unit_failed;
-    bool is_unit_alone;                /* it switched foreign keys: no other unit may share its transaction */
-    wb_switch foreign_keys_before;     /* to be put back after the unit */
-    uint32_t unit_count;               /* units that wait for the COMMIT */
-    uint32_t durable_count;            /* units that are durable, since the last sync() that ended outside a unit */
-    uint32_t lost_count;               /* units that SQLite rolled back together with a failing one */
-    int lost_native;                   /* why */
-    bool is_ended;                     /* not SQLite but something in the transaction ended it */
-    bool is_own_joined;                /* our rows joined a transaction that a script left open */
+    bool is_unit_alone;            /* it switched foreign keys: no other unit may share its transaction */
+    wb_switch foreign_keys_before; /* to be put back after the unit */
+    uint32_t unit_count;           /* units that wait for the COMMIT */
+    uint32_t durable_count;        /* units that are durable, since the last sync() that ended outside a unit */
+    uint32_t lost_count;           /* units that SQLite rolled back together with a failing one */
+    int lost_native;               /* why */
+    bool is_ended;                 /* not SQLite but something in the transaction ended it */
+    bool is_own_joined;            /* our rows joined a transaction that a script left open */
     int64_t unit_timeout_ms, unit_started_ms;
 
     /* what scripts may have changed: see settings.c */
@@ -84,16 +84,16 @@ void lite_close(wb_session *);
 int lite_reopen(wb_ctx *, wb_session *);
 void lite_cancel(wb_session *);
 void *lite_native(wb_session *);
-int lite_make_writable(wb_ctx *, lite *); /* the file is there and set up; outside a transaction */
+int lite_make_writable(wb_ctx *, lite *);                      /* the file is there and set up; outside a transaction */
 int lite_prepare(lite *, const char *sql, sqlite3_stmt **out); /* from the cache: reset it, do not finalize it */
-int lite_exec(lite *, const char *sql);   /* one statement of ours; returns SQLite's code */
-int lite_exec_waiting(wb_ctx *, lite *, const char *sql); /* the same; waits while the database is busy */
+int lite_exec(lite *, const char *sql);                        /* one statement of ours; returns SQLite's code */
+int lite_exec_waiting(wb_ctx *, lite *, const char *sql);      /* the same; waits while the database is busy */
 void lite_install_handlers(lite *);
 
 /* settings.c */
 int lite_settings_read(wb_ctx *, wb_arena *, const wb_open_options *, lite_settings *out);
 int lite_settings_apply(wb_ctx *, lite *);
-void lite_snap(lite *);                   /* before a script's first PRAGMA */
+void lite_snap(lite *); /* before a script's first PRAGMA */
 int lite_reset(wb_ctx *, wb_session *);
 bool lite_foreign_keys(const lite *);
 void lite_foreign_keys_set(lite *, bool is_on);
@@ -104,12 +104,12 @@ int lite_begin(wb_ctx *, wb_session *, const wb_txn *);
 int lite_commit(wb_ctx *, wb_session *);
 int lite_rollback(wb_ctx *, wb_session *);
 int lite_sync(wb_ctx *, wb_session *, wb_sync *out);
-int lite_flush(wb_ctx *, lite *);         /* commits the group that waits; a unit must not be open */
-void lite_forget_units(lite *);           /* after a reopen */
-int lite_fail_ended(wb_ctx *, lite *);    /* the script ended our transaction: WBL_E_STATE */
+int lite_flush(wb_ctx *, lite *);              /* commits the group that waits; a unit must not be open */
+void lite_forget_units(lite *);                /* after a reopen */
+int lite_fail_ended(wb_ctx *, lite *);         /* the script ended our transaction: WBL_E_STATE */
 int lite_fail_alone(wb_ctx *, lite *, int rc); /* a commit failed: rolled back, or WBL_E_OUTCOME */
-int lite_own_begin(wb_ctx *, lite *);     /* around rows that are durable at once */
-int lite_own_end(wb_ctx *, lite *, int code); /* code: of what was done between; 0 commits */
+int lite_own_begin(wb_ctx *, lite *);          /* around rows that are durable at once */
+int lite_own_end(wb_ctx *, lite *, int code);  /* code: of what was done between; 0 commits */
 
 /* run.c */
 int lite_run(wb_ctx *, wb_session *, const wb_piece *);
@@ -133,9 +133,9 @@ int lite_drop_all(wb_ctx *, wb_session *);
 
 /* shape.c: the text of CREATE statements, as sqlite_schema keeps it, in a form that can be compared. */
 typedef struct lite_token {
-    const char *p;                     /* NULL at the end */
+    const char *p; /* NULL at the end */
     size_t len;
-    char kind;                         /* w word, " quoted name, ' string, 0 number, p anything else */
+    char kind; /* w word, " quoted name, ' string, 0 number, p anything else */
 } lite_token;
 lite_token lite_token_next(const char **at, const char *end);
 bool lite_token_is(lite_token, const char *word);
@@ -145,7 +145,8 @@ typedef struct lite_shapes {
     wb_object *objects;
     size_t count, cap;
 } lite_shapes;
-wb_object *lite_shape_add(lite_shapes *, const char *kind, const char *name, const char *parent, const char *definition);
+wb_object *lite_shape_add(lite_shapes *, const char *kind, const char *name, const char *parent,
+                          const char *definition);
 int lite_shape_table(wb_ctx *, lite_shapes *, const char *table, const char *sql); /* table, columns, constraints */
 /* index, view, trigger: the definition is what follows the name. */
 int lite_shape_other(wb_ctx *, lite_shapes *, const char *kind, const char *name, const char *table, const char *sql);

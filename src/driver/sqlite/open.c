@@ -15,12 +15,13 @@
 #include "driver/sqlite/lite.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define SQL_TEXT_MAX ((size_t)1 << 30)
-#define PROGRESS_STEPS 4096            /* of SQLite's machine between two looks at the cancel flag: about 0.1 ms */
+#define PROGRESS_STEPS 4096 /* of SQLite's machine between two looks at the cancel flag: about 0.1 ms */
 
 /* ---- a call ---- */
 
@@ -43,6 +44,18 @@ void lite_leave(lite **s)
     (*s)->statement_until_ms = 0;
 }
 
+#define TRIES_A_SECOND 20
+
+static void tell_waiting(lite *s)
+{
+    wb_holder who;
+    char text[200] = "waiting for another process to finish writing";
+    if (lite_find_holder(s, &who))
+        snprintf(text, sizeof text, "waiting for process %lld (%s) to finish writing", (long long)who.pid,
+                 who.application);
+    s->cx->progress(s->cx->user, text, 0, 0);
+}
+
 /* SQLite asks whether to try again. Without a call of ours (the handle is in use by a migration written in C) only the
    timeout counts. */
 static int on_busy(void *user, int tries)
@@ -53,6 +66,8 @@ static int on_busy(void *user, int tries)
         s->busy_until_ms = now + s->set.busy_timeout_ms;
     if (now >= s->busy_until_ms || (s->cx && wb_cancelled(s->cx)) || s->is_interrupted)
         return 0;
+    if (s->cx && s->cx->progress && tries % TRIES_A_SECOND == TRIES_A_SECOND - 1)
+        tell_waiting(s);
     int64_t pause_ms = tries < 5 ? (int64_t)1 << tries : 50, left_ms = s->busy_until_ms - now;
     wb_sleep_ms(pause_ms < left_ms ? pause_ms : left_ms);
     return 1;
@@ -189,8 +204,9 @@ static int check_folder(wb_ctx *cx, const lite *s)
 static int open_absent(wb_ctx *cx, lite *s)
 {
     if (!s->set.may_create)
-        return wb_fail(cx, WBL_E_CONNECT, WBL_EFFECT_NONE, "cannot open %s: the file does not exist, and mode=%s creates none",
-                       s->set.path, s->set.may_write ? "rw" : "ro");
+        return wb_fail(cx, WBL_E_CONNECT, WBL_EFFECT_NONE,
+                       "cannot open %s: the file does not exist, and mode=%s creates none", s->set.path,
+                       s->set.may_write ? "rw" : "ro");
     int rc = check_folder(cx, s);
     if (rc != 0)
         return rc;
@@ -207,7 +223,8 @@ static int open_path(wb_ctx *cx, lite *s, bool may_create)
     if (s->set.is_memory)
         return open_handle(cx, s, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     if (s->set.vfs && !wb_starts(s->set.vfs, "unix")) /* its names need not be files */
-        return open_handle(cx, s, s->set.path, flags | (s->set.may_create && !s->is_read_only ? SQLITE_OPEN_CREATE : 0));
+        return open_handle(cx, s, s->set.path,
+                           flags | (s->set.may_create && !s->is_read_only ? SQLITE_OPEN_CREATE : 0));
     if (stat(s->set.path, &st) == 0) {
         if (!S_ISDIR(st.st_mode))
             return open_handle(cx, s, s->set.path, flags);

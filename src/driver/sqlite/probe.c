@@ -32,8 +32,9 @@ static int read_object(wb_ctx *cx, lite *s, const wb_statement *st, wb_arena *me
     char *name = plain_name(mem, st->name), *schema = plain_name(mem, st->schema);
     if (!name || !schema)
         return wb_nomem(cx);
-    char *sql = sqlite3_mprintf("SELECT sql FROM \"%w\".sqlite_schema WHERE name = %Q COLLATE NOCASE AND (type = 'trigger') = %d",
-                                *schema ? schema : "main", name, st->object && strcmp(st->object, "trigger") == 0);
+    char *sql = sqlite3_mprintf(
+        "SELECT sql FROM \"%w\".sqlite_schema WHERE name = %Q COLLATE NOCASE AND (type = 'trigger') = %d",
+        *schema ? schema : "main", name, st->object && strcmp(st->object, "trigger") == 0);
     if (!sql)
         return wb_nomem(cx);
     sqlite3_stmt *stmt = NULL;
@@ -97,18 +98,15 @@ static wb_probe judge(const wb_statement *st, const char *looked, const char *no
     switch (st->action) {
     case WB_ACT_CREATE: /* IF NOT EXISTS: once more does no harm */
         return is_there && !st->if_exists ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
-    case WB_ACT_DROP:
-        return !is_there && !st->if_exists ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
+    case WB_ACT_DROP: return !is_there && !st->if_exists ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
     case WB_ACT_ALTER:
     case WB_ACT_RENAME:
         if (!was_seen)
             return WB_PROBE_CANNOT_TELL;
         return strcmp(looked, now) == 0 ? WB_PROBE_ABSENT : WB_PROBE_PRESENT;
-    case WB_ACT_REINDEX:
-        return WB_PROBE_ABSENT;
+    case WB_ACT_REINDEX: return WB_PROBE_ABSENT;
     case WB_ACT_TRUNCATE:
-    case WB_ACT_NONE:
-        break;
+    case WB_ACT_NONE: break;
     }
     return WB_PROBE_CANNOT_TELL;
 }

@@ -21,24 +21,16 @@
 static const char *type_text(const wb_column *c, char *scratch, size_t size)
 {
     switch (c->type) {
-    case WB_TYPE_INT:
-        return "INTEGER";
-    case WB_TYPE_BIGINT:
-        return "BIGINT";
-    case WB_TYPE_VARCHAR:
-        snprintf(scratch, size, "VARCHAR(%u)", c->length);
-        return scratch;
-    case WB_TYPE_BOOL:
-        return "BOOLEAN";
+    case WB_TYPE_INT: return "INTEGER";
+    case WB_TYPE_BIGINT: return "BIGINT";
+    case WB_TYPE_VARCHAR: snprintf(scratch, size, "VARCHAR(%u)", c->length); return scratch;
+    case WB_TYPE_BOOL: return "BOOLEAN";
     case WB_TYPE_TIMESTAMP:
-    case WB_TYPE_TIMESTAMPTZ:
-        return "TIMESTAMP";
-    case WB_TYPE_SERIAL:
-        return "INTEGER PRIMARY KEY AUTOINCREMENT";
+    case WB_TYPE_TIMESTAMPTZ: return "TIMESTAMP";
+    case WB_TYPE_SERIAL: return "INTEGER PRIMARY KEY AUTOINCREMENT";
     case WB_TYPE_NUMERIC38:
     case WB_TYPE_TEXT:
-    case WB_TYPE_OTHER:
-        return "TEXT";
+    case WB_TYPE_OTHER: return "TEXT";
     }
     return "TEXT";
 }
@@ -57,9 +49,9 @@ static const struct type_row {
     const char *word;
     wb_type type;
 } type_rows[] = {
-    { "INT", WB_TYPE_BIGINT },        { "BOOL", WB_TYPE_BOOL },         { "TIMESTAMPTZ", WB_TYPE_TIMESTAMPTZ },
+    { "INT", WB_TYPE_BIGINT },          { "BOOL", WB_TYPE_BOOL },          { "TIMESTAMPTZ", WB_TYPE_TIMESTAMPTZ },
     { "TIMESTAMP", WB_TYPE_TIMESTAMP }, { "DATETIME", WB_TYPE_TIMESTAMP }, { "TEXT", WB_TYPE_TEXT },
-    { "CLOB", WB_TYPE_TEXT },         { "CHAR", WB_TYPE_VARCHAR },      { "NUMERIC", WB_TYPE_BIGINT },
+    { "CLOB", WB_TYPE_TEXT },           { "CHAR", WB_TYPE_VARCHAR },       { "NUMERIC", WB_TYPE_BIGINT },
     { "DECIMAL", WB_TYPE_BIGINT },
 };
 
@@ -97,7 +89,8 @@ static const char *keep_column(wb_arena *mem, sqlite3_stmt *stmt, int at)
 }
 
 /* One row of PRAGMA table_info: cid, name, type, notnull, dflt_value, pk. */
-static int describe_column(wb_ctx *cx, lite *s, wb_arena *mem, const wb_table_ref *ref, sqlite3_stmt *stmt, wb_column *out)
+static int describe_column(wb_ctx *cx, lite *s, wb_arena *mem, const wb_table_ref *ref, sqlite3_stmt *stmt,
+                           wb_column *out)
 {
     const char *declared = (const char *)sqlite3_column_text(stmt, 2);
     *out = (wb_column){ .not_null = sqlite3_column_int(stmt, 3) != 0, .is_key = sqlite3_column_int(stmt, 5) > 0 };
@@ -111,7 +104,8 @@ static int describe_column(wb_ctx *cx, lite *s, wb_arena *mem, const wb_table_re
     return 0;
 }
 
-static int pragma_of(wb_ctx *cx, lite *s, const char *pragma, const wb_table_ref *ref, const char *name, sqlite3_stmt **out)
+static int pragma_of(wb_ctx *cx, lite *s, const char *pragma, const wb_table_ref *ref, const char *name,
+                     sqlite3_stmt **out)
 {
     wb_buf_clear(&s->sql);
     wb_buf_str(&s->sql, "PRAGMA ");
@@ -124,10 +118,8 @@ static int pragma_of(wb_ctx *cx, lite *s, const char *pragma, const wb_table_ref
     wb_sqltext_ident(&s->sql, &spelling, name);
     wb_buf_char(&s->sql, ')');
     const char *sql = wb_buf_cstr(&s->sql);
-    if (!sql) {
-        wb_buf_done(&s->sql);
+    if (!sql)
         return wb_nomem(cx);
-    }
     int rc = sqlite3_prepare_v2(s->db, sql, -1, out, NULL);
     return rc == SQLITE_OK ? 0 : lite_fail(cx, s, rc, WBL_EFFECT_NONE);
 }
@@ -216,10 +208,8 @@ int lite_holder(wb_ctx *cx, wb_session *session, const wb_lock_key *locks, size_
 static int prepare_text(wb_ctx *cx, lite *s, sqlite3_stmt **out)
 {
     const char *sql = wb_buf_cstr(&s->sql);
-    if (!sql) {
-        wb_buf_done(&s->sql);
+    if (!sql)
         return wb_nomem(cx);
-    }
     int rc = lite_prepare(s, sql, out);
     return rc == SQLITE_OK ? 0 : lite_fail(cx, s, rc, WBL_EFFECT_NONE);
 }
@@ -234,20 +224,15 @@ static int bind_fields(const lite *s, sqlite3_stmt *stmt, int *at, const wb_fiel
         case WB_VALUE_TEXT:
             rc = sqlite3_bind_text64(stmt, ++*at, v->text.p, v->text.len, SQLITE_STATIC, SQLITE_UTF8);
             break;
-        case WB_VALUE_INT:
-            rc = sqlite3_bind_int64(stmt, ++*at, v->number);
-            break;
-        case WB_VALUE_BOOL:
-            rc = sqlite3_bind_int(stmt, ++*at, v->number != 0);
-            break;
+        case WB_VALUE_INT: rc = sqlite3_bind_int64(stmt, ++*at, v->number); break;
+        case WB_VALUE_BOOL: rc = sqlite3_bind_int(stmt, ++*at, v->number != 0); break;
         case WB_VALUE_ELAPSED:
             ++*at; /* unbound is NULL */
             if (s->is_unit_open)
                 rc = sqlite3_bind_int64(stmt, *at, wb_now_ms() - s->unit_started_ms);
             break;
         case WB_VALUE_NULL:
-        case WB_VALUE_NOW:
-            break;
+        case WB_VALUE_NOW: break;
         }
     }
     return rc;
@@ -267,10 +252,8 @@ static int create_tables(wb_ctx *cx, lite *s, const wb_table *tables, size_t cou
         wb_buf_clear(&s->sql);
         wb_sqltext_create(&s->sql, &spelling, &tables[i]);
         const char *sql = wb_buf_cstr(&s->sql);
-        if (!sql) {
-            wb_buf_done(&s->sql);
+        if (!sql)
             return wb_nomem(cx);
-        }
         int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
         if (rc != SQLITE_OK)
             return lite_fail(cx, s, rc, WBL_EFFECT_NONE);
@@ -359,7 +342,8 @@ static int fail_conflict(wb_ctx *cx, lite *s, const wb_row_op *op, const char *w
 
 static bool is_key_clash(int native)
 {
-    return native == SQLITE_CONSTRAINT_PRIMARYKEY || native == SQLITE_CONSTRAINT_UNIQUE || native == SQLITE_CONSTRAINT_ROWID;
+    return native == SQLITE_CONSTRAINT_PRIMARYKEY || native == SQLITE_CONSTRAINT_UNIQUE ||
+           native == SQLITE_CONSTRAINT_ROWID;
 }
 
 static int put_row(wb_ctx *cx, lite *s, const wb_row_op *op)

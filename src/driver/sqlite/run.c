@@ -83,7 +83,8 @@ static bool turns_keys_off(const char *at, const char *end)
 static int refuse_pragma(wb_ctx *cx, lite *s)
 {
     s->is_unit_failed = true;
-    wb_fail(cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "PRAGMA foreign_keys does nothing inside a transaction, and this script is in one");
+    wb_fail(cx, WBL_E_REFUSED, WBL_EFFECT_NONE,
+            "PRAGMA foreign_keys does nothing inside a transaction, and this script is in one");
     wb_hint(cx, "Put \"-- whimbrel: foreign-keys off\" at the top of the script instead.");
     return WBL_E_REFUSED;
 }
@@ -125,7 +126,8 @@ static int fail_statement(wb_ctx *cx, lite *s, int rc)
 }
 
 /* One statement; *at moves behind it. *is_one: there was one, and not only blanks. */
-static int run_one(wb_ctx *cx, lite *s, const char **at, const char *end, size_t *fault, bool *is_one, int64_t *affected)
+static int run_one(wb_ctx *cx, lite *s, const char **at, const char *end, size_t *fault, bool *is_one,
+                   int64_t *affected)
 {
     const char *from = *at, *first = first_token(from, end), *tail = NULL;
     *fault = (size_t)(first - from);

@@ -4,7 +4,8 @@
  * Parameters go by the names that the common tools use (mattn's and modernc's drivers), so that a URL can be carried
  * over. An unknown one is an error: a setting that is silently dropped is a trap. Settings that write to the file wait
  * for the first write.
- * Owns nothing: text goes to the arena of the session. Facts: SQLite, pragma.html; go-sqlite3 README "Connection String".
+ * Owns nothing: text goes to the arena of the session. Facts: SQLite, pragma.html; go-sqlite3, README, "Connection
+ * String".
  */
 #include "driver/sqlite/lite.h"
 
@@ -12,9 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUSY_TIMEOUT_MS 5000           /* when neither URL nor caller says */
+#define BUSY_TIMEOUT_MS 5000 /* when neither URL nor caller says */
 
-typedef enum setting { SET_MODE, SET_FOREIGN_KEYS, SET_BUSY, SET_JOURNAL, SET_SYNCHRONOUS, SET_VFS, SET_NOTHING } setting;
+typedef enum setting {
+    SET_MODE,
+    SET_FOREIGN_KEYS,
+    SET_BUSY,
+    SET_JOURNAL,
+    SET_SYNCHRONOUS,
+    SET_VFS,
+    SET_NOTHING
+} setting;
 
 static const struct parameter {
     const char *key;
@@ -34,8 +43,8 @@ static const struct parameter {
     { "_synchronous", SET_SYNCHRONOUS },
     { "_sync", SET_SYNCHRONOUS },
     { "vfs", SET_VFS },
-    { "cache", SET_NOTHING },          /* one connection has nothing to share */
-    { "_txlock", SET_NOTHING },        /* our transactions are always immediate */
+    { "cache", SET_NOTHING },   /* one connection has nothing to share */
+    { "_txlock", SET_NOTHING }, /* our transactions are always immediate */
 };
 
 static const char *const journal_modes[] = { "delete", "truncate", "persist", "memory", "wal", "off" };
@@ -57,7 +66,8 @@ static int fail_value(wb_ctx *cx, const char *key, const char *value, const char
     for (size_t i = 0; i < count; i++)
         wb_buf_addf(&list, "%s%s", i ? ", " : "", words[i]);
     const char *text = wb_buf_cstr(&list);
-    wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the parameter \"%s\" of the database URL cannot be \"%s\"", key, value);
+    wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the parameter \"%s\" of the database URL cannot be \"%s\"", key,
+            value);
     wb_hint(cx, "It takes one of: %s.", text ? text : words[0]);
     return WBL_E_INVALID;
 }
@@ -106,8 +116,7 @@ static int read_one(wb_ctx *cx, setting what, const char *key, const char *value
             return fail_value(cx, key, value, switch_words, WB_COUNT(switch_words));
         out->foreign_keys = i < WB_COUNT(switch_words) / 2 ? WB_ON : WB_OFF;
         return 0;
-    case SET_BUSY:
-        return read_busy(cx, key, value, out);
+    case SET_BUSY: return read_busy(cx, key, value, out);
     case SET_JOURNAL:
         if ((i = word_index(value, journal_modes, WB_COUNT(journal_modes))) == WB_COUNT(journal_modes))
             return fail_value(cx, key, value, journal_modes, WB_COUNT(journal_modes));
@@ -118,11 +127,8 @@ static int read_one(wb_ctx *cx, setting what, const char *key, const char *value
             return fail_value(cx, key, value, synchronous_modes, WB_COUNT(synchronous_modes));
         out->synchronous = synchronous_modes[i];
         return 0;
-    case SET_VFS:
-        out->vfs = value;
-        return 0;
-    case SET_NOTHING:
-        return 0;
+    case SET_VFS: out->vfs = value; return 0;
+    case SET_NOTHING: return 0;
     }
     return 0;
 }
@@ -225,7 +231,10 @@ bool lite_foreign_keys(const lite *s)
     return is_on != 0;
 }
 
-void lite_foreign_keys_set(lite *s, bool is_on) { sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_FKEY, (int)is_on, NULL); }
+void lite_foreign_keys_set(lite *s, bool is_on)
+{
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_FKEY, (int)is_on, NULL);
+}
 
 int lite_foreign_keys_check(wb_ctx *cx, lite *s)
 {
@@ -254,10 +263,18 @@ int lite_foreign_keys_check(wb_ctx *cx, lite *s)
 
 /* Those that hold for the connection and not for the file. foreign_keys first: it can only change outside a
    transaction, and a script inside one cannot have changed it. */
-static const char *const leaking[] = { "foreign_keys",      "recursive_triggers",      "ignore_check_constraints",
-                                       "query_only",        "reverse_unordered_selects", "legacy_alter_table",
-                                       "writable_schema",   "trusted_schema",          "automatic_index",
-                                       "cell_size_check",   "synchronous",             "cache_spill" };
+static const char *const leaking[] = { "foreign_keys",
+                                       "recursive_triggers",
+                                       "ignore_check_constraints",
+                                       "query_only",
+                                       "reverse_unordered_selects",
+                                       "legacy_alter_table",
+                                       "writable_schema",
+                                       "trusted_schema",
+                                       "automatic_index",
+                                       "cell_size_check",
+                                       "synchronous",
+                                       "cache_spill" };
 _Static_assert(WB_COUNT(leaking) <= WB_COUNT(((lite *)0)->snapped), "room for all");
 
 static int pragma_get(lite *s, const char *name, int *out)
@@ -287,8 +304,9 @@ static int detach_all(lite *s)
     for (int guard = 0; guard < 128; guard++) { /* SQLite's limit of attached databases is 125 */
         char *sql = NULL;
         sqlite3_stmt *stmt = NULL;
-        int rc = sqlite3_prepare_v2(s->db, "SELECT printf('DETACH \"%w\"', name) FROM pragma_database_list WHERE seq > 1",
-                                    -1, &stmt, NULL);
+        int rc =
+            sqlite3_prepare_v2(s->db, "SELECT printf('DETACH \"%w\"', name) FROM pragma_database_list WHERE seq > 1",
+                               -1, &stmt, NULL);
         if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
             sql = sqlite3_mprintf("%s", sqlite3_column_text(stmt, 0));
         sqlite3_finalize(stmt);

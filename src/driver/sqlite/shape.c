@@ -146,9 +146,9 @@ static void add_token(wb_buf *b, lite_token t)
 /* A bracket belongs to the word before it (a type, a function, a table) unless that is one of these. */
 static bool takes_blank(lite_token before)
 {
-    static const char *const words[] = { "and",  "or",   "not",   "in",     "when",   "then", "else",  "as",
-                                         "is",   "on",   "where", "select", "values", "like", "check", "default",
-                                         "case", "from", "by",    "exists", "between" };
+    static const char *const words[] = { "and",   "or",      "not",  "in",    "when",   "then",   "else",
+                                         "as",    "is",      "on",   "where", "select", "values", "like",
+                                         "check", "default", "case", "from",  "by",     "exists", "between" };
     for (size_t i = 0; i < WB_COUNT(words); i++)
         if (lite_token_is(before, words[i]))
             return true;
@@ -174,7 +174,8 @@ static void add_next(wb_buf *b, lite_token *before, lite_token t)
 
 /* ---- objects ---- */
 
-wb_object *lite_shape_add(lite_shapes *out, const char *kind, const char *name, const char *parent, const char *definition)
+wb_object *lite_shape_add(lite_shapes *out, const char *kind, const char *name, const char *parent,
+                          const char *definition)
 {
     wb_object *o = name && definition ? WB_PUSH(out->mem, out->objects, out->count, out->cap) : NULL;
     if (o)
@@ -190,11 +191,11 @@ static char *keep(wb_arena *mem, wb_buf *b)
 
 typedef struct reader {
     lite_shapes *out;
-    const char *table;                 /* in the arena */
+    const char *table; /* in the arena */
     const char *at, *end;
-    lite_token t;                      /* the token that is looked at */
-    const char *constraint;            /* CONSTRAINT name in front; NULL */
-    wb_buf column, text;               /* of the column that is being read; of one constraint */
+    lite_token t;           /* the token that is looked at */
+    const char *constraint; /* CONSTRAINT name in front; NULL */
+    wb_buf column, text;    /* of the column that is being read; of one constraint */
     bool has_failed;
 } reader;
 
@@ -285,17 +286,22 @@ static void read_primary_key(reader *r, const char *column)
     add_constraint(r, "primary key");
 }
 
+/* What the constraint says so far is its name, when it has none of its own. */
+static const char *name_so_far(reader *r)
+{
+    char *name = keep(r->out->mem, &r->text);
+    r->has_failed = r->has_failed || !name;
+    return name ? name : "";
+}
+
 static void read_unique(reader *r, const char *column)
 {
     next(r);
     wb_buf_str(&r->text, "unique ");
     take_columns(r, column);
-    const char *what = wb_buf_cstr(&r->text);
-    WB_AUTOBUF wb_buf name = WB_BUF(WB_TEXT_MAX);
-    wb_buf_str(&name, what ? what : "");
+    const char *name = name_so_far(r);
     take_conflict(r, &r->text);
-    what = wb_buf_cstr(&name);
-    add_constraint(r, what ? what : "unique");
+    add_constraint(r, name);
 }
 
 static void read_check(reader *r)
@@ -303,14 +309,9 @@ static void read_check(reader *r)
     next(r);
     wb_buf_str(&r->text, "check ");
     take_bracket(r, &r->text);
-    const char *what = wb_buf_cstr(&r->text);
-    WB_AUTOFREE char *name = NULL;
-    if (what && (name = wb_alloc(strlen(what) + 1)))
-        memcpy(name, what, strlen(what));
+    const char *name = name_so_far(r);
     take_conflict(r, &r->text);
-    if (!name)
-        r->has_failed = true;
-    add_constraint(r, name ? name : "check");
+    add_constraint(r, name);
 }
 
 /* ON DELETE CASCADE, and so on. What is the default anyway is left out. */
@@ -383,12 +384,10 @@ static void read_foreign_key(reader *r, const char *column)
     }
     wb_buf_str(&r->text, "foreign key ");
     take_columns(r, column);
-    const char *what = wb_buf_cstr(&r->text);
-    char *name = what ? wb_arena_str(r->out->mem, what, r->text.len) : NULL;
-    r->has_failed = r->has_failed || !name;
+    const char *name = name_so_far(r);
     if (lite_token_is(r->t, "references"))
         take_references(r);
-    add_constraint(r, name ? name : "foreign key");
+    add_constraint(r, name);
 }
 
 /* True when the token begins a constraint, which is then read to its end. */
@@ -499,9 +498,10 @@ static void add_part(reader *r, wb_buf *part)
 static void read_column(reader *r)
 {
     wb_arena *mem = r->out->mem;
-    WB_CLEANUP(parts_done) column_parts c = { .fallback = WB_BUF(WB_FILE_SIZE_MAX),
-                                              .collation = WB_BUF(WB_FILE_SIZE_MAX),
-                                              .generated = WB_BUF(WB_FILE_SIZE_MAX) };
+    WB_CLEANUP(parts_done)
+    column_parts c = { .fallback = WB_BUF(WB_FILE_SIZE_MAX),
+                       .collation = WB_BUF(WB_FILE_SIZE_MAX),
+                       .generated = WB_BUF(WB_FILE_SIZE_MAX) };
     lite_token before = { 0 };
     char *column = token_name(mem, r->t);
     if (!column) {
@@ -596,7 +596,8 @@ int lite_shape_table(wb_ctx *cx, lite_shapes *out, const char *table, const char
     return 0;
 }
 
-int lite_shape_other(wb_ctx *cx, lite_shapes *out, const char *kind, const char *name, const char *table, const char *sql)
+int lite_shape_other(wb_ctx *cx, lite_shapes *out, const char *kind, const char *name, const char *table,
+                     const char *sql)
 {
     WB_CLEANUP(reader_done) reader r = reader_of(out, table, sql);
     bool is_unique = false;

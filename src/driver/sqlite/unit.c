@@ -10,11 +10,12 @@
  *   - SQLite takes the whole transaction back by itself (disk full, I/O error, an interrupted write, ON CONFLICT
  *     ROLLBACK; lang_transaction.html, 3). Then the units before the failing one are gone too. rollback() succeeds,
  *     since nothing is left of the unit, and the next sync() fails and counts none of them as committed.
- *   - COMMIT fails. Busy: readers are waited for. Other faults: it is rolled back and nothing is committed. After an I/O
- *     error nobody knows whether the journal was already gone: WBL_E_OUTCOME, and the engine looks.
+ *   - COMMIT fails. Busy: readers are waited for. Other faults: it is rolled back and nothing is committed. After an
+ *     I/O error nobody knows whether the journal was already gone: WBL_E_OUTCOME, and the engine looks.
  *
- * put() and create() outside a unit must be durable at once, so they commit a waiting group first; its units are counted
- * in durable_count until the next sync().
+ * put() and create() outside a unit must be durable at once, so they commit a waiting group first; its units are
+ * counted in durable_count until the next sync().
+ * Owns nothing: what it knows is in the session.
  */
 #include "driver/sqlite/lite.h"
 
@@ -45,8 +46,10 @@ int lite_fail_ended(wb_ctx *cx, lite *s)
     s->is_unit_failed = true;
     s->base.failure.unit = s->durable_count + s->unit_count;
     wb_fail(cx, WBL_E_STATE, is_ended ? WBL_EFFECT_UNKNOWN : WBL_EFFECT_NONE,
-            is_ended ? "the script ended the transaction that holds it" : "the script tries to end the transaction that holds it");
-    wb_hint(cx, "Take BEGIN, COMMIT and ROLLBACK out of the script, or put \"-- whimbrel: no-transaction\" at its top.");
+            is_ended ? "the script ended the transaction that holds it"
+                     : "the script tries to end the transaction that holds it");
+    wb_hint(cx,
+            "Take BEGIN, COMMIT and ROLLBACK out of the script, or put \"-- whimbrel: no-transaction\" at its top.");
     return WBL_E_STATE;
 }
 
@@ -143,7 +146,8 @@ int lite_commit(wb_ctx *cx, wb_session *session)
 {
     LITE_CALL lite *s = lite_enter(cx, session);
     if (!s->is_unit_open || s->is_unit_failed)
-        return fail_order(cx, s, WB_STAGE_COMMIT, s->is_unit_open ? "commit: the unit has failed" : "commit: no unit is open");
+        return fail_order(cx, s, WB_STAGE_COMMIT,
+                          s->is_unit_open ? "commit: the unit has failed" : "commit: no unit is open");
     s->base.failure.stage = WB_STAGE_COMMIT;
     s->base.failure.unit = s->durable_count + s->unit_count;
     if (sqlite3_get_autocommit(s->db))
@@ -284,7 +288,9 @@ int lite_sync(wb_ctx *cx, wb_session *session, wb_sync *out)
     LITE_CALL lite *s = lite_enter(cx, session);
     *out = (wb_sync){ .is_in_transaction = s->is_unit_open };
     if (s->is_unit_open)
-        return s->is_unit_failed ? fail_order(cx, s, WB_STAGE_COMMIT, "sync: the unit has failed and must be rolled back") : 0;
+        return s->is_unit_failed
+                   ? fail_order(cx, s, WB_STAGE_COMMIT, "sync: the unit has failed and must be rolled back")
+                   : 0;
     int code = lite_flush(cx, s);
     uint32_t lost = s->lost_count;
     s->lost_count = 0;
