@@ -41,7 +41,8 @@ typedef enum wb_txn_verb {
     WB_TXN_SAVEPOINT,
     WB_TXN_RELEASE,
     WB_TXN_ROLLBACK_TO,
-    WB_TXN_PREPARE                     /* PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED */
+    WB_TXN_PREPARE,                    /* PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED */
+    WB_TXN_OTHER                       /* SET autocommit, XA: the script manages transactions in its own way */
 } wb_txn_verb;
 
 typedef enum wb_action {               /* of DDL; what a probe looks for */
@@ -58,11 +59,13 @@ typedef struct wb_statement {
     uint32_t index;                    /* in its script, from 1 */
     uint32_t line, column;             /* of its first token, in the whole file, from 1; column in bytes */
     size_t offset, len;                /* in the script's text; first token to the byte before the terminator */
+    wb_str text;                       /* the same bytes, borrowed from the script; for what a driver must read itself */
     wb_stmt_class cls;
     wb_txn_verb txn;
     wb_str modes;                      /* of BEGIN: "ISOLATION LEVEL SERIALIZABLE"; borrowed from the text */
     const char *refuses;               /* why it can't run in a transaction, static text; NULL: it can */
-    bool commits_implicitly;           /* MySQL DDL and the like */
+    bool commits_implicitly;           /* MySQL: DDL and the like; it commits what is open even when it fails */
+    bool may_commit;                   /* MySQL: it does, or may where the text does not tell (CALL, an unknown statement) */
     bool is_repeatable;                /* running it once more does no harm: VACUUM, ANALYZE, REINDEX, PRAGMA */
     bool may_leak;                     /* may leave session state behind: SET, RESET, SELECT f(), DO, CALL */
     bool is_concurrent;                /* CONCURRENTLY */
@@ -95,6 +98,7 @@ typedef struct wb_script_facts {
     wb_statement refusing;             /* the first of them */
     wb_statement odd;                  /* UNBALANCED, SELF_MANAGED: the statement that makes it so */
     bool has_ddl, has_dml, has_copy, has_batch, may_leak;
+    bool may_commit;                   /* a statement may */
     bool has_client_lines;             /* \restrict of psql, DELIMITER of mysql: send statements, never the whole text */
 } wb_script_facts;
 
@@ -119,6 +123,13 @@ typedef struct wb_directives {
 
 /* ---- migrations -------------------------------------------------------------------------------------------------- */
 
+typedef struct wb_script_info {        /* what reading a script found; pointers into its text */
+    wb_directives directives;
+    wb_script_facts facts;
+    char tokens[65];                   /* checksum of the token stream, in hex */
+    const char *uncovered;             /* MySQL: what it changes that no transaction can take back; NULL: nothing */
+} wb_script_info;
+
 typedef struct wb_script {
     bool exists;                       /* the direction is there at all (a file, a part of one, code, memory) */
     const char *path;                  /* to open it, relative to dir_fd's directory; NULL: memory or code */
@@ -130,11 +141,8 @@ typedef struct wb_script {
     size_t len;
     uint32_t first_line;               /* line of text[0] in its file */
     char *owned;                       /* wb_free() when the script is released; NULL for memory */
-    bool is_directed;                  /* directives and facts are filled */
-    wb_directives directives;
-    wb_script_facts facts;
+    wb_script_info *info;              /* in the arena of the call; NULL: not read */
     char sha256[65];                   /* of the text without byte-order mark and with LF line ends; "" not computed */
-    char tokens[65];                   /* of the token stream; "" not computed */
     int (*call)(void *user, const wbl_session *, wbl_error *); /* code */
     void *call_user;
 } wb_script;
@@ -175,7 +183,9 @@ typedef struct wb_record {
     int32_t protocol;                  /* wbl_protocol */
     uint32_t statements, begun, done;
     const char *sha256, *tokens;       /* hex; of the script that ran */
-    const char *down_script;           /* the down script as applied; not loaded by default */
+    const char *up_script;             /* as applied, where it is short: for the difference when the file changes */
+    const char *down_script;           /* the down script as applied. Both are to be written, never loaded with the rest */
+    bool has_down_script;              /* loaded: one is stored */
     const char *done_sha256;           /* token checksum of the statements that are done: they may not change before a resume */
     const char *look;                  /* what a look at the object gave before the statement that is begun */
     const char *who, *host, *tool;

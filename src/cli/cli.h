@@ -18,6 +18,7 @@ typedef struct cli_screen {
     FILE *file;
     bool is_tty, has_colour, has_unicode;
     uint32_t width;                    /* cells of a line */
+    const char *again;                 /* flags that every command in an advice needs as well: "-u sqlite:app.db"; NULL */
 } cli_screen;
 
 void cli_screen_open(cli_screen *, FILE *file, bool may_colour);
@@ -26,19 +27,27 @@ void cli_screen_open(cli_screen *, FILE *file, bool may_colour);
 void cli_put(cli_screen *, cli_colour, const char *text);
 void cli_putf(cli_screen *, cli_colour, const char *fmt, ...) WB_PRINTF(3, 4); /* cut at 2,000 bytes */
 void cli_put_cell(cli_screen *, cli_colour, const char *text, uint32_t cells, bool is_right);
+void cli_put_cut(cli_screen *, cli_colour, const char *text, uint32_t cells, bool is_right); /* the same, and never longer */
 void cli_put_spaces(cli_screen *, uint32_t count);
 void cli_put_lines(cli_screen *, cli_colour, const char *text, uint32_t indent); /* each line indented and ended */
+/* Advice names commands that shall be copied: `whimbrel up` becomes `whimbrel -u sqlite:app.db up` where that is how this
+   program was called. */
+void cli_put_advice(cli_screen *, cli_colour, const char *text);
+void cli_put_advice_lines(cli_screen *, cli_colour, const char *text, uint32_t indent);
+int cli_advice(wb_buf *, const char *text, const char *again);  /* 0, or -1 when there is nothing to add or no memory */
 
 typedef struct cli_cell {
     const char *text;                  /* NULL is shown as "-" */
     cli_colour colour;
 } cli_cell;
 
-/* Rows of cells, printed when all widths are known. The last column is not padded. */
+/* Rows of cells, printed when all widths are known. The last column is not padded, and wraps on a terminal. */
 typedef struct cli_table {
     wb_arena *mem;
     uint32_t columns;                  /* at most 16 */
     uint32_t right, hidden;            /* bit i: column i is aligned right, is left out */
+    uint32_t soft, spare, below;       /* bit i: on a narrow terminal column i is cut, is left out, goes below its row */
+    uint32_t moved;                    /* those of below that did */
     cli_cell *cells;
     size_t count, cap;
     bool bad;                          /* memory was gone: nothing is printed */
@@ -69,7 +78,7 @@ typedef struct cli_progress {
     uint32_t finding_count;            /* findings that came as events */
     bool has_failed;
     wbl_migration failed;              /* numbers of the step that failed; its texts are gone with the event */
-    char waiting[192];
+    char waiting[sizeof(wbl_error)];    /* what was said last of a wait */
 } cli_progress;
 
 void cli_progress_event(cli_progress *, const wbl_event *);
@@ -112,8 +121,17 @@ int cli_count_argument(cli *, int64_t *out);             /* the positional [N]; 
 /* ---- parts of answers ------------------------------------------------------------------------------------------ */
 
 void cli_error_print(cli *);                                        /* failure.c */
-void cli_left_behind(wb_buf *, const wbl_error *, const wbl_migration *step, uint32_t done);
+typedef struct cli_tally {             /* steps beside the one that failed */
+    uint32_t applied, reverted, pending;
+} cli_tally;
+void cli_left_behind(wb_buf *, const wbl_error *, const wbl_migration *step, cli_tally);
 void cli_finding_print(cli_screen *, const wbl_finding *);
+typedef struct cli_crowd {             /* findings of one kind in a row */
+    const char *code;
+    uint32_t count, left_out;
+} cli_crowd;
+bool cli_crowd_add(cli_crowd *, const wbl_finding *, bool shows_all);   /* shall this one be shown? */
+void cli_crowd_end(cli_crowd *, cli_screen *, const wbl_finding *next, uint32_t indent); /* before the next; NULL: none */
 void cli_findings_print(cli *, cli_screen *, int severity_min, uint32_t from);
 void cli_place(cli_screen *, const char *file, uint32_t line, uint32_t column);
 int cli_plan_print(cli *, int rc, const char *command);             /* plan.c: of a plan or a dry run */

@@ -16,8 +16,8 @@ static const cli_flag globals[] = {
     { CLI_CONFIG, CLI_TEXT, 'c', "config", "", "FILE", "configuration file (default: whimbrel.yaml, config.yaml)" },
     { CLI_CHDIR, CLI_TEXT, 'C', "chdir", "", "DIR", "work in this directory" },
     { CLI_TARGET, CLI_TEXT, 0, "target", "", "NAME", "one of the targets in the configuration" },
-    { CLI_PROFILE, CLI_TEXT, 0, "profile", "", "NAME", "shape of the ledger: native, golang-migrate, goose, ..." },
-    { CLI_FILES_FORMAT, CLI_TEXT, 0, "files-format", "", "NAME", "format of the files: pairs, single, ..." },
+    { CLI_PROFILE, CLI_TEXT, 0, "profile", "", "NAME", "shape of the ledger: native, axcom, golang-migrate" },
+    { CLI_FILES_FORMAT, CLI_TEXT, 0, "files-format", "", "NAME", "format of the files: pairs, single" },
     { CLI_LEDGER, CLI_TEXT, 0, "ledger", "", "TABLE", "name of the ledger: NAME or SCHEMA.NAME" },
     { CLI_PASSWORD_FILE, CLI_TEXT, 0, "password-file", "", "FILE", "read the password from the first line of a file" },
     { CLI_LOCK_TIMEOUT, CLI_DURATION, 0, "lock-timeout", "", "TIME",
@@ -396,7 +396,7 @@ static const cli_command commands[] = {
                 "above "
                 "as not, and the dirty flag is cleared. Nothing runs. -1: nothing is applied. `whimbrel repair` is the "
                 "finer "
-                "tool when a single migration is in doubt.",
+                "tool when a single migration is in doubt. A target that is marked `protected` needs --yes.",
         .example = "whimbrel force 000004\n"
                    "whimbrel force billing 000002\n"
                    "whimbrel force -1",

@@ -44,7 +44,7 @@ int cli_exit_code(int rc, const wbl_error *err, int signal_number)
     case WBL_E_LOCK_WAIT:
     case WBL_E_UNSUPPORTED:
     case WBL_E_IO:
-    case WBL_E_INTERNAL: return 1;
+    case WBL_E_INTERNAL: break;
     }
-    return 1;
+    return err->effect == WBL_EFFECT_UNKNOWN ? 5 : 1; /* whatever it was that left the doubt */
 }

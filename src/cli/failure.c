@@ -91,7 +91,15 @@ static void put_excerpt(cli_screen *s, const char *file, uint32_t number, uint32
 
 /* ---- findings ---- */
 
-void cli_finding_print(cli_screen *s, const wbl_finding *f)
+/* Findings of one kind have one advice, in which only the version differs: it is said once. One of several lines has
+   commands for this very case. */
+static bool is_same_advice(const char *before, const char *hint)
+{
+    enum { ENOUGH = 40 };
+    return before && strncmp(before, hint, ENOUGH) == 0 && strlen(before) >= ENOUGH && !strchr(hint, '\n');
+}
+
+static void put_finding(cli_screen *s, const wbl_finding *f, const char *hint_before)
 {
     static const char *const words[] = { "note: ", "warning: ", "error: " };
     static const cli_colour colours[] = { CLI_DIM, CLI_YELLOW, CLI_RED };
@@ -106,47 +114,117 @@ void cli_finding_print(cli_screen *s, const wbl_finding *f)
     }
     if (f->detail)
         cli_put_lines(s, CLI_PLAIN, f->detail, 4);
-    if (f->hint)
-        cli_put_lines(s, CLI_PLAIN, f->hint, 2);
+    if (f->hint && !is_same_advice(hint_before, f->hint))
+        cli_put_advice_lines(s, CLI_PLAIN, f->hint, 2);
+}
+
+void cli_finding_print(cli_screen *s, const wbl_finding *f) { put_finding(s, f, NULL); }
+
+/* Of many findings of one kind that stand in a row the first few are shown, all with -v. Errors are what a person must go
+   through, so there are more of them. */
+bool cli_crowd_add(cli_crowd *w, const wbl_finding *f, bool shows_all)
+{
+    enum { WARNINGS_SHOWN = 5, ERRORS_SHOWN = 40 };
+    const char *code = f->code ? f->code : "";
+    if (!w->code || strcmp(w->code, code) != 0)
+        *w = (cli_crowd){ .code = code };
+    w->count++;
+    bool is_shown = shows_all || w->count <= (f->severity == WBL_ERROR ? ERRORS_SHOWN : WARNINGS_SHOWN);
+    w->left_out += !is_shown;
+    return is_shown;
+}
+
+void cli_crowd_end(cli_crowd *w, cli_screen *s, const wbl_finding *next, uint32_t indent)
+{
+    bool goes_on = next && w->code && strcmp(next->code ? next->code : "", w->code) == 0;
+    if (goes_on || !w->left_out)
+        return;
+    cli_put_spaces(s, indent);
+    cli_putf(s, CLI_PLAIN, "and %u more of this kind; -v shows all\n", w->left_out);
+    w->left_out = 0;
 }
 
 void cli_findings_print(cli *c, cli_screen *s, int severity_min, uint32_t from)
 {
     const wbl_report *r = cli_report(c);
-    for (uint32_t i = from; i < r->finding_count; i++)
-        if (r->findings[i].severity >= severity_min)
-            cli_finding_print(s, &r->findings[i]);
+    const char *hint = NULL;
+    cli_crowd crowd = { 0 };
+    for (uint32_t i = from; i < r->finding_count; i++) {
+        const wbl_finding *f = &r->findings[i];
+        if (f->severity < severity_min)
+            continue;
+        cli_crowd_end(&crowd, s, f, 0);
+        if (!cli_crowd_add(&crowd, f, c->verbose > 0))
+            continue;
+        put_finding(s, f, hint);
+        hint = f->hint ? f->hint : hint;
+    }
+    cli_crowd_end(&crowd, s, NULL, 0);
 }
 
-/* The faults under one headline: "  FILE   MESSAGE" and the difference below it. */
+/* Has the headline said this one already? A long message is cut in it, and "(and 2 more)" may follow. */
+static bool is_headline(const wbl_error *e, const wbl_finding *f)
+{
+    size_t n = f->message ? strlen(f->message) : 0, room = strlen(e->message);
+    return n && room && strncmp(f->message, e->message, n < room ? n : room) == 0 &&
+           (n >= room || strncmp(e->message + n, " (and ", 6) == 0);
+}
+
+static uint32_t count_errors(const wbl_report *r)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->finding_count; i++)
+        n += r->findings[i].severity == WBL_ERROR;
+    return n;
+}
+
+/* "  FILE   MESSAGE", on two lines where one is too short. */
+static void put_fault(cli_screen *s, const wbl_finding *f, uint32_t cells)
+{
+    const char *message = f->message ? f->message : "";
+    uint32_t width = cli_width(message, strlen(message));
+    cli_put_spaces(s, 2);
+    if (f->file && f->line)
+        cli_place(s, f->file, f->line, f->column);
+    else if (f->file)
+        cli_put_cell(s, CLI_PLAIN, f->file, *message && cells + width + 4 <= s->width ? cells : 0, false);
+    if (f->file && cells + width + 4 > s->width)
+        cli_put(s, CLI_PLAIN, "\n    ");
+    else if (f->file)
+        cli_put_spaces(s, 2);
+    cli_put(s, CLI_PLAIN, message);
+    cli_put(s, CLI_PLAIN, "\n");
+}
+
+/* The faults under one headline, each with its difference and its advice below it. */
 static void put_faults(cli *c)
 {
     const wbl_report *r = cli_report(c);
+    const char *hint = c->err.hint;
+    cli_crowd crowd = { 0 };
     uint32_t cells = 0;
     for (uint32_t i = 0; i < r->finding_count; i++) {
         const wbl_finding *f = &r->findings[i];
-        if (f->severity == WBL_ERROR && f->file && cli_width(f->file, strlen(f->file)) > cells)
-            cells = cli_width(f->file, strlen(f->file));
+        uint32_t room = f->line ? 12 : 0; /* for its line and column */
+        if (f->severity == WBL_ERROR && f->file && cli_width(f->file, strlen(f->file)) + room > cells)
+            cells = cli_width(f->file, strlen(f->file)) + room;
     }
     for (uint32_t i = 0; i < r->finding_count; i++) {
         const wbl_finding *f = &r->findings[i];
-        if (f->severity != WBL_ERROR || (f->message && strcmp(f->message, c->err.message) == 0 && !f->detail))
+        if (f->severity != WBL_ERROR)
             continue;
-        cli_put_spaces(&c->errs, 2);
-        if (f->file && f->line == 0) {
-            cli_put_cell(&c->errs, CLI_PLAIN, f->file, f->message ? cells : 0, false);
-            cli_put_spaces(&c->errs, 2);
-        } else if (f->file) {
-            cli_place(&c->errs, f->file, f->line, f->column);
-            cli_put_spaces(&c->errs, 2);
-        }
-        cli_put(&c->errs, CLI_PLAIN, f->message ? f->message : "");
-        cli_put(&c->errs, CLI_PLAIN, "\n");
+        cli_crowd_end(&crowd, &c->errs, f, 2);
+        if (!cli_crowd_add(&crowd, f, c->verbose > 0))
+            continue;
+        if (!is_headline(&c->err, f))
+            put_fault(&c->errs, f, cells);
         if (f->detail)
             cli_put_lines(&c->errs, CLI_PLAIN, f->detail, 4);
-        if (f->hint)
-            cli_put_lines(&c->errs, CLI_PLAIN, f->hint, 4);
+        if (f->hint && !is_headline(&c->err, f) && strcmp(f->hint, c->err.hint) != 0 && !is_same_advice(hint, f->hint))
+            cli_put_advice_lines(&c->errs, CLI_PLAIN, f->hint, 4);
+        hint = f->hint ? f->hint : hint;
     }
+    cli_crowd_end(&crowd, &c->errs, NULL, 2);
 }
 
 /* ---- what was left behind ---- */
@@ -168,29 +246,50 @@ static void add_not_sent(wb_buf *b, uint32_t at, uint32_t count)
     wb_buf_str(b, at + 1 == count ? " was not sent" : " were not sent");
 }
 
-static void add_those_before(wb_buf *b, const wbl_migration *step, uint32_t done)
+static void add_those_before(wb_buf *b, const cli_tally *t)
 {
-    const char *word = step && step->direction == WBL_DOWN ? "reverted" : "applied";
-    if (done == 1)
+    const char *word = t->reverted ? "reverted" : "applied";
+    uint32_t done = t->applied + t->reverted;
+    if (t->applied && t->reverted) /* redo */
+        wb_buf_addf(b, "; before it %u %s reverted and %u applied, and that stays", t->reverted,
+                    t->reverted == 1 ? "was" : "were", t->applied);
+    else if (done == 1)
         wb_buf_addf(b, "; the one before it stays %s", word);
     else if (done > 1)
         wb_buf_addf(b, "; the %u before it stay %s", done, word);
 }
 
-void cli_left_behind(wb_buf *b, const wbl_error *err, const wbl_migration *step, uint32_t done)
+static void add_those_behind(wb_buf *b, const wbl_migration *step, const cli_tally *t)
 {
+    const char *lead = t->applied + t->reverted ? ", and" : ";";
+    if (t->pending == 0)
+        return;
+    if (!step)
+        wb_buf_addf(b, "%s %u did not run", lead, t->pending);
+    else if (t->pending == 1)
+        wb_buf_addf(b, "%s the one behind it did not run", lead);
+    else
+        wb_buf_addf(b, "%s the %u behind it did not run", lead, t->pending);
+}
+
+void cli_left_behind(wb_buf *b, const wbl_error *err, const wbl_migration *step, cli_tally t)
+{
+    uint32_t done = t.applied + t.reverted;
     uint32_t k = step ? step->statements_done : 0, n = step ? step->statements : 0;
     uint32_t at = err->statement ? err->statement : k + 1;
     if (err->effect == WBL_EFFECT_NONE) {
         wb_buf_str(b, "nothing");
         if (step && step->protocol == WBL_PROTOCOL_ATOMIC)
             wb_buf_str(b, ". It was rolled back");
+    } else if (k == 0 && err->effect == WBL_EFFECT_SOME && step && step->statements_begun) {
+        wb_buf_addf(b, "what statement %u began; the next run clears it away first", step->statements_begun);
+        add_not_sent(b, step->statements_begun, n);
     } else if (k == 0 && err->effect == WBL_EFFECT_SOME) {
         if (done)
             wb_buf_addf(b, "the %u migration%s before it", done, cli_plural(done));
         else
             wb_buf_str(b, "a part of it; `whimbrel status` shows what is recorded");
-        done = 0;
+        t.applied = t.reverted = 0;
     } else if (k == 0) {
         if (err->statement && n) {
             wb_buf_addf(b, "statement %u unknown", at);
@@ -203,11 +302,17 @@ void cli_left_behind(wb_buf *b, const wbl_error *err, const wbl_migration *step,
         add_range(b, 1, k);
         wb_buf_str(b, " (recorded)");
         if (at == k + 1 && at <= n) {
-            wb_buf_addf(b, err->effect == WBL_EFFECT_UNKNOWN ? "; %u unknown" : ". %u had no effect", at);
+            bool is_begun = step->statements_begun == at;
+            wb_buf_addf(b,
+                        err->effect == WBL_EFFECT_UNKNOWN ? "; %u unknown"
+                        : is_begun                        ? ". What %u began is cleared away by the next run"
+                                                          : ". %u had no effect",
+                        at);
             add_not_sent(b, at, n);
         }
     }
-    add_those_before(b, step, done);
+    add_those_before(b, &t);
+    add_those_behind(b, step, &t);
     wb_buf_char(b, '.');
 }
 
@@ -222,10 +327,23 @@ static bool may_have_left(const cli *c, const wbl_migration *step)
     return err->code == WBL_E_STATEMENT || err->code == WBL_E_LOCK_WAIT || err->code == WBL_E_CANCELLED;
 }
 
+static cli_tally tally_of(const wbl_report *r, const wbl_migration *failed)
+{
+    cli_tally t = { 0 };
+    for (uint32_t i = 0; i < r->step_count; i++) {
+        bool is_done = r->steps[i].outcome == WBL_OUTCOME_DONE;
+        t.applied += is_done && r->steps[i].direction == WBL_UP;
+        t.reverted += is_done && r->steps[i].direction == WBL_DOWN;
+        t.pending += r->steps[i].outcome == WBL_OUTCOME_PENDING;
+    }
+    t.pending -= failed && failed->outcome == WBL_OUTCOME_PENDING && t.pending; /* cancelled, and nothing of it is left */
+    return t;
+}
+
 static void put_left_behind(cli *c, const wbl_migration *step)
 {
     WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX);
-    cli_left_behind(&b, &c->err, step, cli_report(c)->done_count);
+    cli_left_behind(&b, &c->err, step, tally_of(cli_report(c), step));
     const char *text = wb_buf_cstr(&b);
     if (!text)
         return;
@@ -240,12 +358,15 @@ static void put_left_behind(cli *c, const wbl_migration *step)
 static void put_hint(cli *c, const char *hint)
 {
     char first[2] = { hint[0], 0 };
-    size_t word = strcspn(hint, " ,.");
+    size_t word = strcspn(hint, " ,.:");
     bool is_plain = hint[0] >= 'A' && hint[0] <= 'Z' && word > 0;
     for (size_t i = 1; is_plain && i < word; i++)
         is_plain = hint[i] >= 'a' && hint[i] <= 'z';
     if (is_plain)
         first[0] = (char)(hint[0] + 32);
+    WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX);
+    if (cli_advice(&b, hint, c->errs.again) == 0)
+        hint = b.p;
     size_t line = strcspn(hint + 1, "\n");
     cli_put(&c->errs, CLI_BOLD, "next: ");
     cli_put(&c->errs, CLI_PLAIN, first);
@@ -260,9 +381,19 @@ static const char *default_hint(const cli *c)
     bool is_up = c->args.command && strcmp(c->args.command->name, "up") == 0;
     switch (c->err.code) {
     case WBL_E_STATEMENT:
+        if (strcmp(c->err.sqlstate, "42501") == 0)
+            return "give this user the right, or come as another one.";
+        if (!c->err.file[0])
+            return "";
         if (is_up && c->err.effect == WBL_EFFECT_SOME)
             return "mend the statement and run `whimbrel up`; it goes on from there.";
-        return is_up ? "mend the file and run `whimbrel up`." : "mend the file and run it again.";
+        return !c->err.file[0] ? ""
+               : is_up         ? "mend the file and run `whimbrel up`."
+                               : "mend the file and run it again.";
+    case WBL_E_TIMEOUT:
+        return c->err.statement
+                   ? "give it more time (--statement-timeout, `-- whimbrel: statement-timeout 1h`), or make it smaller."
+                   : "";
     case WBL_E_OUTCOME: return "run it again; the run looks first.";
     case WBL_E_CANCELLED: return "run it again to go on.";
     case WBL_E_INTERNAL: return "this is a defect of whimbrel; a report with the command and this message helps.";
@@ -272,26 +403,53 @@ static const char *default_hint(const cli *c)
 
 /* ---- the error ---- */
 
+/* Who is in the way stands on a line of its own. */
+static const char *holder_in(const wbl_error *e)
+{
+    const char *held = e->code == WBL_E_LOCK_WAIT ? strstr(e->message, "; held by ") : NULL;
+    const char *waited = e->code == WBL_E_LOCKED ? strstr(e->message, "): ") : NULL;
+    return held ? held : waited ? waited + 1 : NULL;
+}
+
+/* Several faults: the first one is told below, beside the others. */
+static size_t headline_len(const cli *c)
+{
+    const wbl_report *r = cli_report(c);
+    const wbl_error *e = &c->err;
+    if (count_errors(r) < 2)
+        return strlen(e->message);
+    for (uint32_t i = 0; i < r->finding_count; i++) {
+        const char *first = r->findings[i].severity == WBL_ERROR ? r->findings[i].message : NULL;
+        const char *colon = first ? strstr(e->message, ": ") : NULL;
+        if (colon && strncmp(first, colon + 2, strlen(colon + 2)) == 0 && colon[2])
+            return (size_t)(colon - e->message);
+    }
+    return strlen(e->message);
+}
+
 static void put_message(cli *c)
 {
     const wbl_error *e = &c->err;
+    const char *holder = holder_in(e);
     const char *stopped_by = e->code == WBL_E_CANCELLED ? cli_signal_name(cli_signal_caught()) : NULL;
     cli_put(&c->errs, CLI_RED, "error: ");
     if (stopped_by) /* the server's words for it follow */
         cli_putf(&c->errs, CLI_PLAIN, "stopped by %s: ", stopped_by);
-    cli_put(&c->errs, CLI_PLAIN, e->message);
+    cli_putf(&c->errs, CLI_PLAIN, "%.*s", holder ? (int)(holder - e->message) : (int)headline_len(c), e->message);
     bool has_state = e->sqlstate[0] && !strstr(e->message, e->sqlstate);
     if (has_state && e->native)
         cli_putf(&c->errs, CLI_PLAIN, " (%d, SQLSTATE %s)", e->native, e->sqlstate);
     else if (has_state)
         cli_putf(&c->errs, CLI_PLAIN, " (SQLSTATE %s)", e->sqlstate);
     cli_put(&c->errs, CLI_PLAIN, "\n");
+    if (holder)
+        cli_put_lines(&c->errs, CLI_PLAIN, holder + 2, 2);
 }
 
 static void put_where(cli *c, const wbl_migration *step)
 {
     const wbl_error *e = &c->err;
-    if (!e->file[0])
+    if (!e->file[0] || headline_len(c) < strlen(e->message))
         return;
     cli_put_spaces(&c->errs, 2);
     cli_place(&c->errs, e->file, e->line, e->column);
@@ -312,10 +470,14 @@ void cli_error_print(cli *c)
         cli_put(&c->errs, CLI_PLAIN, "\n");
     put_message(c);
     put_where(c, step);
+    /* What the server adds ("Key (i)=(1) already exists.") explains; what to do is another matter. */
+    bool is_servers = c->err.code == WBL_E_STATEMENT && c->err.file[0] && c->err.sqlstate[0] && c->err.hint[0];
+    if (is_servers)
+        cli_put_lines(&c->errs, CLI_PLAIN, c->err.hint, 2);
     put_faults(c);
     if (c->err.code < 0 && may_have_left(c, step))
         put_left_behind(c, step);
-    const char *hint = c->err.hint[0] ? c->err.hint : default_hint(c);
+    const char *hint = c->err.hint[0] && !is_servers ? c->err.hint : default_hint(c);
     if (*hint)
         put_hint(c, hint);
     fflush(c->errs.file);

@@ -10,20 +10,6 @@
 
 #include <string.h>
 
-static const char *const secret_keys[] = { "password",
-                                           "passwd",
-                                           "sslpassword",
-                                           "pwd",
-                                           "pass",
-                                           "secret",
-                                           "token",
-                                           "auth_token",
-                                           "authtoken",
-                                           "secret_access_key",
-                                           "aws_secret_access_key",
-                                           "session_token",
-                                           "aws_session_token" };
-
 static void cover(char *from, const char *to)
 {
     for (; from < to; from++)
@@ -40,10 +26,7 @@ static bool is_secret_key(const char *end, const char *start)
     const char *key = end;
     while (key > start && is_key_byte(key[-1]))
         key--;
-    for (size_t i = 0; i < WB_COUNT(secret_keys); i++)
-        if (wb_str_ieq((wb_str){ key, (size_t)(end - key) }, secret_keys[i]))
-            return true;
-    return false;
+    return wb_is_secret_key((wb_str){ key, (size_t)(end - key) });
 }
 
 /* password=..., in a query or in a keyword/value text; there the value may be quoted, with blanks around the = */

@@ -34,7 +34,7 @@ static void add_row(cli *c, cli_table *t, const wbl_attempt *a)
 static int print_history(cli *c)
 {
     const wbl_report *r = cli_report(c);
-    static const char *const titles[] = { "STARTED", "NAMESPACE", "MIGRATION", "ACTION", "STATE", "TIME", "WHO", "" };
+    static const char *const titles[] = { "STARTED (UTC)", "NAMESPACE", "MIGRATION", "ACTION", "STATE", "TIME", "WHO", "" };
     cli_table t = CLI_TABLE(&c->mem, 8);
     bool has_ns = false, has_more = false;
     for (size_t i = 0; i < WB_COUNT(titles); i++)
@@ -45,6 +45,9 @@ static int print_history(cli *c)
         add_row(c, &t, &r->attempts[i]);
     }
     t.right = 1u << 5;
+    t.soft = 1u << 2 | 1u << 1;
+    t.spare = 1u << 5 | 1u << 6;
+    t.below = 1u << 7;
     t.hidden = (has_ns ? 0 : 1u << 1) | (has_more ? 0 : 1u << 7);
     if (r->attempt_count == 0)
         cli_put(&c->out, CLI_PLAIN, "no history yet\n");

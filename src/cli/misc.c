@@ -25,6 +25,7 @@ int cli_run_config(cli *c)
     const wbl_report *r = cli_report(c);
     static const char *const titles[] = { "SETTING", "VALUE", "FROM" };
     cli_table t = CLI_TABLE(&c->mem, 3);
+    t.soft = 1u << 1;
     for (size_t i = 0; i < WB_COUNT(titles); i++)
         cli_table_add(&t, CLI_BOLD, titles[i]);
     for (uint32_t i = 0; i < r->setting_count; i++) {

@@ -28,7 +28,8 @@ int cli_run_new(cli *c)
     const wbl_report *r = cli_report(c);
     for (uint32_t i = 0; i < r->path_count; i++)
         cli_putf(&c->out, CLI_PLAIN, "%s\n", r->paths[i]);
-    cli_late_findings(c);
+    if (!options.renumber) /* there the findings are of the state before, which this mends */
+        cli_late_findings(c);
     return rc;
 }
 

@@ -163,10 +163,42 @@ void cli_table_add(cli_table *t, cli_colour colour, const char *text)
 
 static bool is_hidden(const cli_table *t, uint32_t column) { return t->hidden >> column & 1; }
 
-/* Ends behind the last cell that has text, so that no line ends with blanks. */
-static void put_row(const cli_table *t, cli_screen *s, const cli_cell *cells, const uint32_t *width)
+enum { LAST_MIN = 14, SOFT_MIN = 10, SOFT_WISH = 24, BELOW_INDENT = 4 };
+
+/* The text, cut to its cells with a mark that says so. */
+void cli_put_cut(cli_screen *s, cli_colour colour, const char *text, uint32_t cells, bool is_right)
 {
-    uint32_t last = 0;
+    const char *mark = s->has_unicode ? "…" : "..";
+    uint32_t room = cells > cli_width(mark, strlen(mark)) ? cells - cli_width(mark, strlen(mark)) : 0;
+    WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX);
+    if (cli_width(text, strlen(text)) > cells && cells) {
+        wb_buf_add(&b, text, cli_width_cut(text, strlen(text), room));
+        wb_buf_str(&b, mark);
+        text = wb_buf_cstr(&b) ? b.p : text;
+    }
+    cli_put_cell(s, colour, text, cells, is_right);
+}
+
+/* The last cell of a row goes on below itself, between words. */
+static void put_wrapped(cli_screen *s, cli_colour colour, const char *text, uint32_t start, uint32_t cells)
+{
+    while (cli_width(text, strlen(text)) > cells) {
+        size_t n = cli_width_cut(text, strlen(text), cells), end = n;
+        while (end > 0 && text[end] != ' ')
+            end--;
+        end = end ? end : n;
+        put_coloured(s, colour, text, end);
+        fputc('\n', s->file);
+        cli_put_spaces(s, start);
+        text += end + (text[end] == ' ');
+    }
+    cli_put(s, colour, text);
+}
+
+/* Ends behind the last cell that has text, so that no line ends with blanks. */
+static void put_row(const cli_table *t, cli_screen *s, const cli_cell *cells, const uint32_t *width, uint32_t indent)
+{
+    uint32_t last = 0, start = indent;
     for (uint32_t i = 0; i < t->columns; i++)
         if (!is_hidden(t, i) && *cells[i].text)
             last = i;
@@ -174,11 +206,77 @@ static void put_row(const cli_table *t, cli_screen *s, const cli_cell *cells, co
         bool is_right = t->right >> i & 1;
         if (is_hidden(t, i))
             continue;
-        cli_put_cell(s, cells[i].colour, cells[i].text, i == last && !is_right ? 0 : width[i], is_right);
+        if (i == last && !is_right && s->is_tty && s->width >= start + LAST_MIN)
+            put_wrapped(s, cells[i].colour, cells[i].text, start, s->width - start);
+        else if (i == last && !is_right)
+            cli_put(s, cells[i].colour, cells[i].text);
+        else
+            cli_put_cut(s, cells[i].colour, cells[i].text, width[i], is_right);
         if (i != last)
             cli_put_spaces(s, 2);
+        start += width[i] + 2;
     }
     fputc('\n', s->file);
+}
+
+static void put_moved(const cli_table *t, cli_screen *s, const cli_cell *cells, uint32_t indent)
+{
+    for (uint32_t i = 0; i < t->columns; i++) {
+        if (!(t->moved >> i & 1) || !*cells[i].text)
+            continue;
+        cli_put_spaces(s, indent);
+        put_wrapped(s, cells[i].colour, cells[i].text, indent, s->width > indent + LAST_MIN ? s->width - indent : LAST_MIN);
+        fputc('\n', s->file);
+    }
+}
+
+/* The last column may wrap, unless it would rather go below. */
+static uint32_t needed(const cli_table *t, const uint32_t *width, uint32_t indent)
+{
+    uint32_t sum = indent, last = 0;
+    for (uint32_t i = 0; i < t->columns; i++)
+        last = is_hidden(t, i) ? last : i;
+    for (uint32_t i = 0; i < t->columns; i++)
+        if (!is_hidden(t, i))
+            sum += i != last ? width[i] + 2 : width[i] < LAST_MIN || t->below >> i & 1 ? width[i] : LAST_MIN;
+    return sum;
+}
+
+/* Makes the widest soft column a cell narrower. False: all are at the least. */
+static bool shrink(const cli_table *t, uint32_t *width, uint32_t least)
+{
+    uint32_t widest = t->columns;
+    for (uint32_t i = 0; i < t->columns; i++)
+        if (!is_hidden(t, i) && t->soft >> i & 1 && width[i] > least && (widest == t->columns || width[i] > width[widest]))
+            widest = i;
+    if (widest == t->columns)
+        return false;
+    width[widest]--;
+    return true;
+}
+
+static bool squeeze(cli_table *t, const cli_screen *s, uint32_t *width, uint32_t indent)
+{
+    while (needed(t, width, indent) > s->width && shrink(t, width, SOFT_WISH))
+        ;
+    for (uint32_t i = t->columns; i > 0 && needed(t, width, indent) > s->width; i--)
+        t->hidden |= t->spare & 1u << (i - 1);
+    while (needed(t, width, indent) > s->width && shrink(t, width, SOFT_MIN))
+        ;
+    return needed(t, width, indent) <= s->width;
+}
+
+/* On a terminal a row should be one line. A pipe gets everything. */
+static void fit(cli_table *t, const cli_screen *s, uint32_t *width, uint32_t indent)
+{
+    uint32_t natural[COLUMN_MAX], hidden = t->hidden;
+    memcpy(natural, width, sizeof natural);
+    if (!s->is_tty || squeeze(t, s, width, indent) || !t->below)
+        return;
+    memcpy(width, natural, sizeof natural);
+    t->moved = t->below & ~hidden;
+    t->hidden = hidden | t->below;
+    (void)squeeze(t, s, width, indent); /* what is too wide even then is cut by the terminal */
 }
 
 int cli_table_print(wb_ctx *cx, cli_table *t, cli_screen *s, uint32_t indent)
@@ -191,11 +289,55 @@ int cli_table_print(wb_ctx *cx, cli_table *t, cli_screen *s, uint32_t indent)
         if (w > width[column])
             width[column] = w;
     }
+    fit(t, s, width, indent);
     for (size_t row = 0; row + t->columns <= t->count; row += t->columns) {
         cli_put_spaces(s, indent);
-        put_row(t, s, &t->cells[row], width);
+        put_row(t, s, &t->cells[row], width, indent);
+        put_moved(t, s, &t->cells[row], indent + BELOW_INDENT);
     }
     return 0;
+}
+
+/* ---- advice ---- */
+
+static bool is_command(const char *word)
+{
+    char name[24];
+    size_t n = strcspn(word, " `'\n.,;");
+    wb_copy_text(name, sizeof name, word, n);
+    const cli_command *c = n < sizeof name ? cli_command_find(&cli_native, name) : NULL;
+    return c && c->needs != CLI_NEEDS_NOTHING;
+}
+
+int cli_advice(wb_buf *b, const char *text, const char *again)
+{
+    static const char program[] = "whimbrel ";
+    const char *done = text;
+    if (!again)
+        return -1;
+    for (const char *p = text; (p = strstr(p, program)) != NULL;) {
+        bool is_word = p == text || strchr(" `'\n", p[-1]);
+        p += sizeof program - 1;
+        if (!is_word || !is_command(p))
+            continue;
+        wb_buf_add(b, done, (size_t)(p - done));
+        wb_buf_addf(b, "%s ", again);
+        done = p;
+    }
+    wb_buf_str(b, done);
+    return done != text && wb_buf_cstr(b) ? 0 : -1;
+}
+
+void cli_put_advice(cli_screen *s, cli_colour colour, const char *text)
+{
+    WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX);
+    cli_put(s, colour, cli_advice(&b, text, s->again) == 0 ? b.p : text);
+}
+
+void cli_put_advice_lines(cli_screen *s, cli_colour colour, const char *text, uint32_t indent)
+{
+    WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX);
+    cli_put_lines(s, colour, cli_advice(&b, text, s->again) == 0 ? b.p : text, indent);
 }
 
 /* ---- times and counts ---- */
@@ -219,6 +361,26 @@ const char *cli_duration(char out[24], int64_t ms)
     return out;
 }
 
+/* "+02", "+05:30", "-03:30:15", "Z": how far a clock there is ahead. A server prints times in its session's zone. */
+static bool parse_zone(const char *zone, int64_t *out_seconds)
+{
+    *out_seconds = 0;
+    if (!*zone || strcmp(zone, "Z") == 0)
+        return true;
+    int part[3] = { 0 }, sign = *zone == '-' ? -1 : 1;
+    if (*zone != '+' && *zone != '-')
+        return false;
+    zone++;
+    for (size_t i = 0; i < 3 && *zone; i++) {
+        if (zone[0] < '0' || zone[0] > '9' || zone[1] < '0' || zone[1] > '9')
+            return false;
+        part[i] = (zone[0] - '0') * 10 + (zone[1] - '0');
+        zone += 2 + (zone[2] == ':' && zone[3]);
+    }
+    *out_seconds = sign * ((int64_t)part[0] * 3600 + part[1] * 60 + part[2]);
+    return *zone == 0;
+}
+
 /* 2026-11-02T09:30:00.123Z, also with a blank for the T; without a zone it is UTC, as all our own times are. */
 static bool parse_time(const char *text, int64_t *out_ms)
 {
@@ -240,7 +402,8 @@ static bool parse_time(const char *text, int64_t *out_ms)
     const char *zone = text + sizeof form - 1;
     if (*zone == '.')
         zone += 1 + strspn(zone + 1, "0123456789");
-    if (*zone && strcmp(zone, "Z") != 0 && strcmp(zone, "+00") != 0 && strcmp(zone, "+00:00") != 0)
+    int64_t ahead;
+    if (!parse_zone(zone, &ahead))
         return false;
     struct tm tm = { .tm_year = part[0] - 1900,
                      .tm_mon = part[1] - 1,
@@ -248,18 +411,21 @@ static bool parse_time(const char *text, int64_t *out_ms)
                      .tm_hour = part[3],
                      .tm_min = part[4],
                      .tm_sec = part[5] };
-    *out_ms = (int64_t)timegm(&tm) * 1000;
+    *out_ms = ((int64_t)timegm(&tm) - ahead) * 1000;
     return true;
 }
 
 const char *cli_second(wb_arena *mem, const char *time)
 {
     int64_t ms;
-    char *s = time && parse_time(time, &ms) ? wb_arena_str(mem, time, 19) : NULL;
-    if (!s)
+    char text[32];
+    if (!time || !parse_time(time, &ms))
         return time;
-    s[10] = ' ';
-    return s;
+    wb_utc_text(ms, text);
+    text[10] = ' ';
+    text[19] = 0;
+    char *s = wb_arena_dup(mem, text);
+    return s ? s : time;
 }
 
 const char *cli_ago(char out[48], const char *time)

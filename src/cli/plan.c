@@ -34,7 +34,8 @@ static void print_head(cli *c)
     if (outside)
         wb_buf_addf(&b, ", %u of them outside a transaction", outside);
     const char *text = wb_buf_cstr(&b);
-    cli_put_cell(&c->out, CLI_BOLD, text ? text : "", r->plan_hash ? 64 : 0, false);
+    uint32_t room = c->out.width < 80 ? c->out.width > 16 ? c->out.width - 15 : 0 : 64; /* for the hash behind it */
+    cli_put_cell(&c->out, CLI_BOLD, text ? text : "", r->plan_hash ? room : 0, false);
     if (r->plan_hash)
         cli_putf(&c->out, CLI_DIM, " plan %.8s", r->plan_hash);
     cli_put(&c->out, CLI_PLAIN, "\n");
@@ -44,6 +45,8 @@ static int print_steps(cli *c)
 {
     const wbl_report *r = cli_report(c);
     cli_table t = CLI_TABLE(&c->mem, 6);
+    t.soft = 1u << 0 | 1u << 1;
+    t.below = 1u << 5;
     t.hidden = cli_migrations_have_ns(r->steps, r->step_count) ? 0 : 1u << 0;
     bool has_down = false;
     for (uint32_t i = 0; i < r->step_count; i++)
@@ -78,7 +81,8 @@ static void print_scripts(cli *c)
         const wbl_migration *m = &r->steps[i];
         if (!m->script)
             continue;
-        cli_putf(&c->out, CLI_BOLD, "\n-- %s%s%s %s\n", m->ns ? m->ns : "", m->ns ? " " : "", m->version,
+        bool has_ns = m->ns && strcmp(m->ns, "default") != 0;
+        cli_putf(&c->out, CLI_BOLD, "\n-- %s%s%s %s\n", has_ns ? m->ns : "", has_ns ? " " : "", m->version,
                  m->path   ? m->path
                  : m->name ? m->name
                            : "");
@@ -92,23 +96,44 @@ static void print_scripts(cli *c)
     }
 }
 
-static void print_warnings(cli *c)
+static bool is_foreseen(const wbl_finding *f) { return f->code && strcmp(f->code, "foreseen") == 0; }
+
+static void print_foreseen(cli *c)
 {
     const wbl_report *r = cli_report(c);
     bool has_title = false;
     for (uint32_t i = 0; i < r->finding_count; i++) {
+        if (!is_foreseen(&r->findings[i]))
+            continue;
+        if (!has_title)
+            cli_put(&c->out, CLI_BOLD, "how the server does it\n");
+        has_title = true;
+        cli_put_lines(&c->out, CLI_PLAIN, r->findings[i].message, 2);
+    }
+}
+
+static void print_warnings(cli *c)
+{
+    const wbl_report *r = cli_report(c);
+    bool has_title = false;
+    cli_crowd crowd = { 0 };
+    for (uint32_t i = 0; i < r->finding_count; i++) {
         const wbl_finding *f = &r->findings[i];
-        if (f->severity < WBL_WARNING && c->verbose == 0)
+        if ((f->severity < WBL_WARNING && c->verbose == 0) || is_foreseen(f))
             continue;
         if (!has_title)
             cli_put(&c->out, CLI_YELLOW, "warnings\n");
         has_title = true;
+        cli_crowd_end(&crowd, &c->out, f, 2);
+        if (!cli_crowd_add(&crowd, f, c->verbose > 0))
+            continue;
         cli_put_lines(&c->out, CLI_PLAIN, f->message ? f->message : "", 2);
         if (f->detail)
             cli_put_lines(&c->out, CLI_PLAIN, f->detail, 6);
         if (f->hint && c->verbose)
-            cli_put_lines(&c->out, CLI_DIM, f->hint, 4);
+            cli_put_advice_lines(&c->out, CLI_DIM, f->hint, 4);
     }
+    cli_crowd_end(&crowd, &c->out, NULL, 2);
 }
 
 int cli_plan_print(cli *c, int rc, const char *command)
@@ -128,15 +153,16 @@ int cli_plan_print(cli *c, int rc, const char *command)
         return printed;
     if (cli_given(c, CLI_SQL))
         print_scripts(c);
+    print_foreseen(c);
     print_warnings(c);
-    const char *out = c->args.text[CLI_OUT];
+    const char *out = c->args.text[CLI_OUT], *tail;
     if (out)
-        cli_putf(&c->out, CLI_DIM, "nothing was changed; `whimbrel up --plan %s` applies exactly this\n", out);
+        tail = wb_arena_fmt(&c->mem, "nothing was changed; `whimbrel up --plan %s` applies exactly this\n", out);
     else if (strcmp(command, "plan") == 0)
-        cli_put(&c->out, CLI_DIM,
-                "nothing was changed; `whimbrel up` applies this, `whimbrel plan --out FILE` keeps it\n");
+        tail = "nothing was changed; `whimbrel up` applies this, `whimbrel plan --out FILE` keeps it\n";
     else
-        cli_putf(&c->out, CLI_DIM, "nothing was changed; `whimbrel %s` without --dry-run does this\n", command);
+        tail = wb_arena_fmt(&c->mem, "nothing was changed; `whimbrel %s` without --dry-run does this\n", command);
+    cli_put_advice(&c->out, CLI_DIM, tail ? tail : "");
     return rc;
 }
 

@@ -14,6 +14,7 @@
 #define SAY_EVERY_MS 10000
 #define BAR_CELLS 24
 #define NAME_CELLS_MAX 44
+#define NAME_CELLS_MIN 6
 #define LINE_BYTES_MAX ((size_t)4096)
 
 void cli_progress_end(cli_progress *p)
@@ -41,6 +42,9 @@ static void run_started(cli_progress *p, const wbl_event *e)
     }
     if (p->name_cells > NAME_CELLS_MAX)
         p->name_cells = NAME_CELLS_MAX;
+    uint32_t beside = 2 + (p->has_ns ? p->ns_cells + 2 : 0) + p->version_cells + 1 + 2 + (p->has_down ? 8 : 0) + 8;
+    if (p->out->is_tty && beside + p->name_cells > p->out->width) /* a line for each; a long name is cut */
+        p->name_cells = p->out->width > beside + NAME_CELLS_MIN ? p->out->width - beside : NAME_CELLS_MIN;
     if (r && r->step_count && r->url && !p->has_header) {
         cli_put(p->out, CLI_BOLD, r->url);
         cli_put(p->out, CLI_PLAIN, "\n");
@@ -58,7 +62,10 @@ static void put_head(cli_progress *p, cli_screen *s, const wbl_migration *m)
     }
     cli_put_cell(s, CLI_PLAIN, m->version ? m->version : "", p->version_cells, false);
     cli_put_spaces(s, 1);
-    cli_put_cell(s, CLI_PLAIN, m->name ? m->name : "", p->name_cells, false);
+    if (s->is_tty)
+        cli_put_cut(s, CLI_PLAIN, m->name ? m->name : "", p->name_cells, false);
+    else
+        cli_put_cell(s, CLI_PLAIN, m->name ? m->name : "", p->name_cells, false);
     cli_put_spaces(s, 2);
 }
 
@@ -82,8 +89,10 @@ static void keep_failed(cli_progress *p, const wbl_migration *m)
     p->failed = (wbl_migration){ .state = m->state,
                                  .direction = m->direction,
                                  .protocol = m->protocol,
+                                 .outcome = m->outcome,
                                  .statements = m->statements,
-                                 .statements_done = m->statements_done };
+                                 .statements_done = m->statements_done,
+                                 .statements_begun = m->statements_begun };
 }
 
 static void step_failed(cli_progress *p, const wbl_event *e)
@@ -157,10 +166,8 @@ static void draw(cli_progress *p, const wbl_event *e, int64_t now_ms)
         cli_duration(elapsed, now_ms - p->started_ms);
     if (!wb_buf_cstr(&b)) /* no memory: the line is a help, not a result */
         return;
-    uint32_t head = 2 + (p->has_ns ? p->ns_cells + 2 : 0) + p->version_cells + 1 + p->name_cells + 2;
-    uint32_t name = cells_of(e->migration->name);
-    if (name > p->name_cells)
-        head += name - p->name_cells;
+    uint32_t name = p->name_cells ? p->name_cells : cells_of(e->migration->name);
+    uint32_t head = 2 + (p->has_ns ? p->ns_cells + 2 : 0) + p->version_cells + 1 + name + 2;
     uint32_t tail = elapsed[0] ? (uint32_t)strlen(elapsed) + 2 : 0;
     if (head + tail + 10 >= p->errs->width) /* a line that wraps can't be drawn over */
         return;
@@ -225,7 +232,7 @@ static void notice(cli_progress *p, const wbl_event *e)
 
 static void waiting(cli_progress *p, const wbl_event *e)
 {
-    const char *text = e->text ? e->text : "another run holds the lock";
+    const char *text = e->text ? e->text : "waiting for another run";
     char kept[sizeof p->waiting];
     wb_copy_text(kept, sizeof kept, text, strlen(text));
     if (strcmp(p->waiting, kept) == 0) /* the same news again */
@@ -233,8 +240,9 @@ static void waiting(cli_progress *p, const wbl_event *e)
     memcpy(p->waiting, kept, sizeof kept);
     cli_progress_end(p);
     fflush(p->out->file);
-    cli_put(p->errs, CLI_YELLOW, "waiting: ");
-    cli_put(p->errs, CLI_PLAIN, text);
+    size_t word = strcspn(text, " ");
+    cli_putf(p->errs, CLI_YELLOW, "%.*s", (int)word, text);
+    cli_put(p->errs, CLI_PLAIN, text + word);
     cli_put(p->errs, CLI_PLAIN, "\n");
 }
 

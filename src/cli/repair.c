@@ -104,6 +104,14 @@ static void print_known(cli *c, const char *ns, const char *version)
         cli_put(&c->out, CLI_PLAIN, "nothing to repair\n");
 }
 
+/* What goes on is the direction that was interrupted. */
+static void print_settled(cli *c, bool did_run, const char *title, uint32_t statement)
+{
+    const char *text = wb_arena_fmt(&c->mem, "recorded: statement %u of %s did%s run; the next `whimbrel up` or `whimbrel down` %s\n",
+                                    statement, title, did_run ? "" : " not", did_run ? "goes on behind it" : "runs it again");
+    cli_put_advice(&c->out, CLI_PLAIN, text ? text : "recorded\n");
+}
+
 static void print_done(cli *c, int rc, int action, const char *title, uint32_t statement)
 {
     if (rc == WBL_NO_CHANGE) {
@@ -118,13 +126,7 @@ static void print_done(cli *c, int rc, int action, const char *title, uint32_t s
         cli_putf(&c->out, CLI_PLAIN, "recorded: the file of %s as it is now is what was applied\n", title);
         break;
     case WBL_REPAIR_STATEMENT_DID_RUN:
-        cli_putf(&c->out, CLI_PLAIN, "recorded: statement %u of %s did run; `whimbrel up` goes on behind it\n",
-                 statement, title);
-        break;
-    case WBL_REPAIR_STATEMENT_DID_NOT_RUN:
-        cli_putf(&c->out, CLI_PLAIN, "recorded: statement %u of %s did not run; `whimbrel up` runs it again\n",
-                 statement, title);
-        break;
+    case WBL_REPAIR_STATEMENT_DID_NOT_RUN: print_settled(c, action == WBL_REPAIR_STATEMENT_DID_RUN, title, statement); break;
     }
 }
 

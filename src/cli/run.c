@@ -144,6 +144,7 @@ static int open_handle(cli *c)
 {
     wbl_options o;
     wbl_options_init(&o);
+    o.keep_lock = 1;
     o.url = c->args.text[CLI_URL];
     o.dirs = c->args.list[CLI_DIR];
     o.dir_count = c->args.count[CLI_DIR];
@@ -160,6 +161,7 @@ static int open_handle(cli *c)
     int64_t group = number_or(c, CLI_GROUP, o.group_max);
     o.ddl_lock_tries = tries > INT32_MAX ? INT32_MAX : (int32_t)tries;
     o.group_max = group > INT32_MAX ? INT32_MAX : (int32_t)group;
+    o.confirmed = cli_given(c, CLI_YES);
     o.on_event = on_event;
     o.user = &c->progress;
     int rc = set_ledger(c, &o);
@@ -168,6 +170,52 @@ static int open_handle(cli *c)
     if (rc == 0)
         cli_signals_handle(c->handle);
     return rc;
+}
+
+/* A word as a shell takes it. */
+static void add_quoted(wb_buf *b, const char *word)
+{
+    bool is_plain = *word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=,-")] == 0;
+    if (is_plain) {
+        wb_buf_str(b, word);
+        return;
+    }
+    wb_buf_char(b, '\'');
+    for (; *word; word++)
+        if (*word == '\'')
+            wb_buf_str(b, "'\\''");
+        else
+            wb_buf_char(b, *word);
+    wb_buf_char(b, '\'');
+}
+
+static void add_flag(wb_buf *b, cli_id id, const char *value)
+{
+    const cli_flag *f = cli_native.globals;
+    while (f->id != id)
+        f++;
+    wb_buf_str(b, b->len ? " " : "");
+    if (f->letter)
+        wb_buf_addf(b, "-%c ", f->letter);
+    else
+        wb_buf_addf(b, "--%s ", f->name);
+    add_quoted(b, value);
+}
+
+/* The flags without which a command in an advice would be about another database or other files. */
+static void keep_flags(cli *c)
+{
+    static const cli_id texts[] = { CLI_CHDIR, CLI_CONFIG, CLI_TARGET, CLI_PASSWORD_FILE, CLI_PROFILE, CLI_FILES_FORMAT, CLI_LEDGER };
+    WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX);
+    for (size_t i = 0; i < WB_COUNT(texts); i++)
+        if (c->args.text[texts[i]])
+            add_flag(&b, texts[i], c->args.text[texts[i]]);
+    if (c->args.text[CLI_URL] && cli_report(c)->url) /* the library's form of it, with the password hidden */
+        add_flag(&b, CLI_URL, cli_report(c)->url);
+    for (uint32_t i = 0; i < c->args.count[CLI_DIR]; i++)
+        add_flag(&b, CLI_DIR, c->args.list[CLI_DIR][i]);
+    const char *text = b.len ? wb_buf_cstr(&b) : NULL;
+    c->out.again = c->errs.again = text ? wb_arena_dup(&c->mem, text) : NULL; /* without memory the advice is shorter */
 }
 
 /* ---- the end ---- */
@@ -232,8 +280,11 @@ static int finish(cli *c, int rc)
     scrub_error(c);
     if (has_message)
         cli_error_print(c);
+    bool has_failed = has_message || rc == WBL_CHECK_FAILED;
+    if (has_failed && !has_message) /* in text the findings, or the table, say it */
+        wb_fail(&c->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "what was checked does not hold");
     if (c->is_json || c->is_events)
-        put_document(c, has_message ? &c->err : NULL, exit_code);
+        put_document(c, has_failed ? &c->err : NULL, exit_code);
     cli_signals_handle(NULL);
     wbl_close(c->handle);
     c->handle = NULL;
@@ -267,6 +318,7 @@ static int run_command(cli *c)
         rc = open_handle(c);
         if (rc != 0)
             return rc;
+        keep_flags(c);
     }
     return command->run(c);
 }

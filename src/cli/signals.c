@@ -2,7 +2,8 @@
  * signals.c - stop without leaving a puzzle.
  *
  * The first SIGINT, SIGTERM or SIGHUP asks the library to stop: what runs in a transaction is cancelled and rolled
- * back, the running statement of a stepwise script ends first. The second one ends the program at once.
+ * back, the running statement of a stepwise script ends first. The second one ends the program at once. timeout(1) and
+ * others signal the process and then its group, so what comes in the same moment is still the first one.
  * SIGPIPE is ignored: `whimbrel up | head` must not die in the middle of a migration because nobody reads any more.
  * The writable globals of the program are here, since a handler gets no argument.
  */
@@ -13,7 +14,10 @@
 #include <unistd.h>
 
 static wbl_handle *volatile running;
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, caught_at_ms;
+
+#define SAME_MOMENT_MS 50
+#define CLOCK_MASK 0x3fffffff /* of a clock in milliseconds, what a sig_atomic_t holds for sure */
 
 static void say(const char *text)
 {
@@ -23,6 +27,9 @@ static void say(const char *text)
 
 static void on_signal(int number)
 {
+    int now_ms = (int)(wb_now_ms() & CLOCK_MASK);
+    if (caught && running && ((now_ms - caught_at_ms) & CLOCK_MASK) < SAME_MOMENT_MS)
+        return;
     if (caught || !running) {
         if (running)
             say("\nwhimbrel: ended at once; what ran in a transaction is rolled back by the database, and the next "
@@ -30,6 +37,7 @@ static void on_signal(int number)
         _exit(128 + number);
     }
     caught = number;
+    caught_at_ms = now_ms;
     wbl_cancel(running);
     say("\nwhimbrel: stopping; once more ends it at once\n");
 }

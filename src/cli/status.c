@@ -46,7 +46,7 @@ static const char *named(cli *c, const char *word, const wbl_migration *m, uint3
 static const char *failed_text(cli *c, const wbl_namespace *ns, const wbl_migration *m)
 {
     char when[48];
-    const char *s = named(c, "failed", m, ns->failed);
+    const char *s = named(c, m && m->direction == WBL_DOWN ? "half reverted" : "failed", m, ns->failed);
     if (!m)
         return s;
     const char *how = m->protocol == WBL_PROTOCOL_ATOMIC ? ", rolled back" : "";
@@ -88,6 +88,8 @@ static int print_table(cli *c)
     for (size_t i = 0; i < WB_COUNT(titles); i++)
         cli_table_add(&t, CLI_BOLD, titles[i]);
     t.right = 1u << 3;
+    t.soft = 1u << 0;
+    t.spare = 1u << 2 | 1u << 3; /* the state says what is pending */
     t.hidden = cli_namespaces_have_ns(r) ? 0 : 1u << 0;
     for (uint32_t i = 0; i < r->namespace_count; i++) {
         const wbl_namespace *ns = &r->namespaces[i];
@@ -109,21 +111,29 @@ static const char *state_name(int32_t state)
     return state >= 0 && state < (int32_t)WB_COUNT(names) ? names[state] : "?";
 }
 
+static void add_migrations(cli *c, cli_table *t, const wbl_namespace *ns)
+{
+    for (uint32_t i = 0; i < ns->migration_count; i++) {
+        const wbl_migration *m = &cli_report(c)->migrations[ns->migration_first + i];
+        cli_table_add(t, CLI_PLAIN, m->ns);
+        cli_table_add(t, CLI_PLAIN, cli_join(c, m->version, m->name));
+        cli_table_add(t, CLI_PLAIN, state_name(m->state));
+        cli_table_add(t, CLI_DIM, m->applied_at ? cli_second(&c->mem, m->applied_at) : "");
+        cli_table_add(t, CLI_DIM, m->error ? m->error : !m->applied_at && m->reason ? m->reason : "");
+    }
+}
+
 static int print_migrations(cli *c)
 {
     const wbl_report *r = cli_report(c);
     if (r->migration_count == 0)
         return 0;
-    cli_table t = CLI_TABLE(&c->mem, 4);
+    cli_table t = CLI_TABLE(&c->mem, 5);
+    t.soft = 1u << 0 | 1u << 1;
+    t.below = 1u << 4;
     t.hidden = cli_namespaces_have_ns(r) ? 0 : 1u << 0;
-    for (uint32_t i = 0; i < r->migration_count; i++) {
-        const wbl_migration *m = &r->migrations[i];
-        cli_table_add(&t, CLI_PLAIN, m->ns);
-        cli_table_add(&t, CLI_PLAIN, cli_join(c, m->version, m->name));
-        cli_table_add(&t, CLI_PLAIN, state_name(m->state));
-        const char *more = m->error ? m->error : m->applied_at ? cli_second(&c->mem, m->applied_at) : m->reason;
-        cli_table_add(&t, CLI_DIM, more ? more : "");
-    }
+    for (uint32_t i = 0; i < r->namespace_count; i++) /* those that were asked for */
+        add_migrations(c, &t, &r->namespaces[i]);
     cli_put(&c->out, CLI_PLAIN, "\n");
     return cli_table_print(&c->cx, &t, &c->out, 0);
 }
@@ -194,7 +204,13 @@ int cli_run_status(cli *c)
 
 static const char *version_text(cli *c, const wbl_namespace *ns)
 {
-    return cli_join(c, ns->current ? ns->current : "-", ns->is_dirty ? "(dirty)" : "");
+    const char *current = ns->current ? ns->current : "-";
+    const wbl_migration *dirty = first_dirty(cli_report(c), ns);
+    const char *flag = !ns->is_dirty ? ""
+                       : dirty && strcmp(dirty->version, current) != 0
+                           ? wb_arena_fmt(&c->mem, "(dirty: %s)", dirty->version)
+                           : "(dirty)";
+    return cli_join(c, current, flag ? flag : "");
 }
 
 int cli_run_version(cli *c)

@@ -43,13 +43,22 @@ int cli_run_validate(cli *c)
     return rc;
 }
 
+static bool has_errors(const cli *c)
+{
+    const wbl_report *r = cli_report(c);
+    for (uint32_t i = 0; i < r->finding_count; i++)
+        if (r->findings[i].severity == WBL_ERROR)
+            return true;
+    return false;
+}
+
 int cli_run_verify(cli *c)
 {
     wbl_request request;
     int rc = cli_request(c, &request);
     if (rc == 0)
         rc = wbl_verify(c->handle, &request, &c->err);
-    if (rc < 0 || !c->is_text)
+    if (rc < 0 || !c->is_text || (rc == WBL_CHECK_FAILED && !has_errors(c))) /* then there is nothing to compare with */
         return rc;
     print_findings(c, "the database is as the last run left it");
     wb_error_clear(&c->err);

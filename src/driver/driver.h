@@ -33,7 +33,9 @@ typedef struct wb_server {             /* facts found by open() or attach() */
     bool is_pooled;                    /* a pooler stands between: survey() at the latest */
     bool is_mariadb;
     bool is_standby;                   /* read only: survey() at the latest */
-    bool has_backslash_quotes;         /* a backslash escapes in plain string literals */
+    bool has_backslash_quotes;         /* a backslash escapes in plain string literals; MySQL: not NO_BACKSLASH_ESCAPES */
+    bool has_ansi_quotes;              /* MySQL: sql_mode has ANSI_QUOTES */
+    uint64_t message_max;              /* bytes that the server takes in one message; 0: no limit that matters */
 } wb_server;
 
 typedef struct wb_driver wb_driver;
@@ -48,6 +50,7 @@ typedef struct wb_failure {
     size_t offset;                     /* WB_STAGE_RUN: byte in the script's text (piece.offset counted on); SIZE_MAX unknown */
     bool is_connection_lost;           /* reopen() is needed */
     char blocker[400];                 /* lock wait: who blocks us, "process 5210, application \"reports\", ..." or "" */
+    char blocker_ending[96];           /* what an administrator may say to end it; "" */
 } wb_failure;
 
 /* Every driver's own session struct has this as its first member. */
@@ -89,6 +92,7 @@ typedef struct wb_column {
     uint32_t length;                   /* of VARCHAR */
     bool not_null;
     bool is_key;                       /* part of the primary key */
+    bool is_key_end;                   /* to create: its last column, wherever it stands in the table */
     const char *default_text;          /* SQL text that every dialect takes: "FALSE", "CURRENT_TIMESTAMP"; NULL */
 } wb_column;
 
@@ -97,6 +101,7 @@ typedef struct wb_table {              /* a table as it is, or as it shall be cr
     bool exists;
     const wb_column *columns;
     size_t column_count;
+    bool is_view;                      /* survey(): it exists and is no ordinary table */
 } wb_table;
 
 typedef enum wb_value_kind { WB_VALUE_NULL, WB_VALUE_TEXT, WB_VALUE_INT, WB_VALUE_BOOL, WB_VALUE_NOW, WB_VALUE_ELAPSED } wb_value_kind;
@@ -106,11 +111,16 @@ typedef struct wb_value {
     int64_t number;
 } wb_value;
 #define WB_NULL() ((wb_value){ .kind = WB_VALUE_NULL })
-#define WB_TEXT(s) ((wb_value){ .kind = (s) ? WB_VALUE_TEXT : WB_VALUE_NULL, .text = { (s), (s) ? strlen(s) : 0 } })
+#define WB_TEXT(s) wb_value_of(s)
 #define WB_INT(n) ((wb_value){ .kind = WB_VALUE_INT, .number = (n) })
 #define WB_BOOL(b) ((wb_value){ .kind = WB_VALUE_BOOL, .number = (b) })
 #define WB_NOW() ((wb_value){ .kind = WB_VALUE_NOW })
 #define WB_ELAPSED() ((wb_value){ .kind = WB_VALUE_ELAPSED })
+
+static inline wb_value wb_value_of(const char *s)
+{
+    return s ? (wb_value){ .kind = WB_VALUE_TEXT, .text = WB_STR(s) } : WB_NULL();
+}
 
 typedef struct wb_field {
     const char *column;
@@ -130,15 +140,17 @@ typedef struct wb_row_op {
     bool only_if_empty;                /* INSERT: into an empty table only, else WBL_E_CONFLICT */
     bool locks_table;                  /* first lock the table against other writers until the unit ends */
     bool check_fuse;                   /* fail with WBL_E_STATE when the script has ended the unit's transaction */
+    const struct wb_select *needs;     /* INSERT: fail when this table or one of these columns is gone; NULL */
     uint32_t tag;                      /* comes back in wb_failure.put_tag */
 } wb_row_op;
 
 /* Called for each row in order; cells are text as the server prints it (p NULL: SQL NULL; booleans as t/f or 1/0). The
    bytes are the callee's only during the call. A result other than 0 stops the reading and is returned. */
+#define WB_PRESENT "?"
 typedef int (*wb_row_fn)(void *user, const wb_str *cells, size_t count);
 typedef struct wb_select {
     wb_table_ref table;
-    const char *const *columns;
+    const char *const *columns;        /* WB_PRESENT in front of a name: "1" or "0" for whether there is a value */
     size_t column_count;
     const wb_field *where;
     size_t where_count;
@@ -168,6 +180,8 @@ typedef struct wb_survey {
 typedef struct wb_holder {             /* who holds a lock that we wait for; text fields may be "" */
     int64_t pid;                       /* of the server's backend, or the process */
     char application[128], host[128], user[64], since[40], state[40], query[200];
+    int64_t age_ms;                    /* how long it is there; 0 unknown */
+    char ending[96];                   /* what an administrator may say to end it, "SELECT pg_terminate_backend(4121)"; "" */
     bool is_own_ghost;                 /* a session of our own run (same run id): end_ghost() may end it */
 } wb_holder;
 
@@ -206,7 +220,7 @@ typedef enum wb_probe {
     WB_PROBE_ABSENT,                   /* it had no effect, or what it left was removed: run it (again) */
     WB_PROBE_PRESENT,                  /* it took full effect */
     WB_PROBE_BUILDING,                 /* the server still works on it: look again */
-    WB_PROBE_INVALID,                  /* it left something broken that must go first: clean() */
+    WB_PROBE_INVALID,                  /* it left something broken, or half: clean(), then probe() again */
     WB_PROBE_CANNOT_TELL
 } wb_probe;
 
@@ -256,7 +270,14 @@ struct wb_driver {
     /* looking: WB_CAP_PROBE */
     int (*look)(wb_ctx *, wb_session *, const wb_statement *, wb_arena *, const char **out); /* before a statement; *out may be "" */
     int (*probe)(wb_ctx *, wb_session *, const wb_statement *, const char *looked, wb_probe *out);
-    int (*clean)(wb_ctx *, wb_session *, const wb_statement *);    /* removes what WB_PROBE_INVALID found */
+    int (*clean)(wb_ctx *, wb_session *, const wb_statement *);    /* removes, or finishes, what WB_PROBE_INVALID found */
+
+    /* Foreseeing, for plans. Both may be NULL; *out is one line in the arena, or NULL when there is nothing to say.
+       foresee: how the server would carry the statement out, and whether writes to the table wait meanwhile.
+       uncovered: WB_CAP_TXN_DML: what in a script of data changes a transaction of ours could not take back ("table log:
+       its engine MyISAM has no transactions"); such a script must run statement by statement. */
+    int (*foresee)(wb_ctx *, wb_session *, const wb_statement *, wb_arena *, const char **out);
+    int (*uncovered)(wb_ctx *, wb_session *, const char *text, size_t len, wb_arena *, const char **out);
 
     /* catalog: WB_CAP_CATALOG */
     int (*catalog)(wb_ctx *, wb_session *, const wb_catalog_options *, wb_arena *, wb_object **out, size_t *count); /* sorted by kind, name */

@@ -10,4 +10,11 @@
 
 __attribute__((visibility("default"))) void wb_module_alloc_set(void *(*alloc)(size_t), void (*release)(void *));
 
-void wb_module_alloc_set(void *(*alloc)(size_t), void (*release)(void *)) { wb_alloc_set(alloc, release); }
+/* Once: a second handle is opened while the module may be at work for the first one. */
+void wb_module_alloc_set(void *(*alloc)(size_t), void (*release)(void *))
+{
+    static void *(*known)(size_t);
+    if (known != alloc)
+        wb_alloc_set(alloc, release);
+    known = alloc;
+}

@@ -10,6 +10,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,9 +22,12 @@
 extern const wb_driver wb_driver_sqlite;
 #ifdef WB_DRIVERS_BUILTIN
 extern const wb_driver wb_driver_postgres;
+extern const wb_driver wb_driver_mysql;
 #define BUILTIN_POSTGRES &wb_driver_postgres
+#define BUILTIN_MYSQL &wb_driver_mysql
 #else
 #define BUILTIN_POSTGRES NULL
+#define BUILTIN_MYSQL NULL
 #endif
 
 #define WORDS_MAX 10
@@ -44,7 +48,12 @@ static const struct known {
       BUILTIN_POSTGRES,
       { "postgres", "postgresql", "pgx", "pgx4", "pgx5", "pgsql" },
       { "postgresql" } },
-    { "mysql", "MySQL and MariaDB", NULL, NULL, { "mysql", "mariadb" }, { "mariadb" } },
+    { "mysql",
+      "MySQL and MariaDB",
+      "whimbrel-mysql",
+      BUILTIN_MYSQL,
+      { "mysql", "mariadb" },
+      { "mariadb" } },
     /* Not the postgres driver: its advisory locks do nothing there, and two runs would not keep apart. */
     { "cockroach", "CockroachDB", NULL, NULL, { "cockroach", "cockroachdb", "crdb-postgres" }, { "cockroachdb" } },
     { "mongodb", "MongoDB", NULL, NULL, { "mongodb", "mongodb+srv" }, { NULL } },
@@ -73,7 +82,7 @@ static int fail_absent(wb_ctx *cx, const struct known *k)
 {
     if (!k->package) {
         wb_fail(cx, WBL_E_UNSUPPORTED, WBL_EFFECT_NONE, "this build has no driver for %s", k->product);
-        wb_hint(cx, "This version works with SQLite and PostgreSQL.");
+        wb_hint(cx, "This version works with SQLite, PostgreSQL, MySQL and MariaDB.");
         return WBL_E_UNSUPPORTED;
     }
     wb_fail(cx, WBL_E_UNSUPPORTED, WBL_EFFECT_NONE, "the driver for %s is not installed", k->product);
@@ -148,12 +157,8 @@ static bool find_program_dir(char *to, size_t size)
     return slash != NULL;
 }
 
-static int load(wb_ctx *cx, const struct known *k, const wb_driver **out)
+static int find_module(wb_ctx *cx, const struct known *k, const wb_driver **out)
 {
-    if (k->builtin) {
-        *out = k->builtin;
-        return 0;
-    }
     char program[PATH_MAX];
     bool has_program = find_program_dir(program, sizeof program);
     const struct place {
@@ -172,6 +177,22 @@ static int load(wb_ctx *cx, const struct known *k, const wb_driver **out)
             return rc;
     }
     return fail_absent(cx, k);
+}
+
+/* Handles may be opened in several threads at once. Under this mutex the first of them puts our allocator into the module;
+   the others find it there, and write nothing while a module works. */
+static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
+
+static int load(wb_ctx *cx, const struct known *k, const wb_driver **out)
+{
+    if (k->builtin) {
+        *out = k->builtin;
+        return 0;
+    }
+    pthread_mutex_lock(&loading);
+    int rc = find_module(cx, k, out);
+    pthread_mutex_unlock(&loading);
+    return rc;
 }
 
 /* ---- finding a row ---- */

@@ -98,11 +98,12 @@ void wb_sqltext_create(wb_buf *b, const wb_sqltext *st, const wb_table *t)
         column_text(b, st, &t->columns[i]);
     }
     bool has_key = false;
-    for (size_t i = 0; i < t->column_count; i++) {
-        if (!t->columns[i].is_key || t->columns[i].type == WB_TYPE_SERIAL)
+    for (size_t i = 0; i < 2 * t->column_count; i++) { /* twice: the second time for the end of the key */
+        const wb_column *c = &t->columns[i % t->column_count];
+        if (!c->is_key || c->is_key_end != (i >= t->column_count) || c->type == WB_TYPE_SERIAL)
             continue;
         wb_buf_str(b, has_key ? ", " : ", PRIMARY KEY (");
-        wb_sqltext_ident(b, st, t->columns[i].name);
+        wb_sqltext_ident(b, st, c->name);
         has_key = true;
     }
     wb_buf_str(b, has_key ? "))" : ")");
@@ -132,8 +133,11 @@ void wb_sqltext_select(wb_buf *b, const wb_sqltext *st, const wb_select *s)
 {
     wb_buf_str(b, "SELECT ");
     for (size_t i = 0; i < s->column_count; i++) {
+        bool is_presence = wb_starts(s->columns[i], WB_PRESENT);
         wb_buf_str(b, i ? ", " : "");
-        wb_sqltext_ident(b, st, s->columns[i]);
+        wb_buf_str(b, is_presence ? "CASE WHEN " : "");
+        wb_sqltext_ident(b, st, s->columns[i] + (is_presence ? strlen(WB_PRESENT) : 0));
+        wb_buf_str(b, is_presence ? " IS NULL THEN 0 ELSE 1 END" : "");
     }
     wb_buf_str(b, " FROM ");
     wb_sqltext_table(b, st, s->table);
@@ -161,6 +165,8 @@ static void insert(wb_buf *b, const wb_sqltext *st, const wb_row_op *op, const c
         wb_buf_str(b, i ? ", " : "");
         wb_sqltext_value(b, st, &op->set[i].value);
     }
+    if (is_select && st->from_nothing)
+        wb_buf_str(b, st->from_nothing);
     wb_buf_str(b, is_select ? " WHERE " : ")");
     if (op->only_if_empty) {
         wb_buf_str(b, "NOT EXISTS (SELECT 1 FROM ");
@@ -169,6 +175,21 @@ static void insert(wb_buf *b, const wb_sqltext *st, const wb_row_op *op, const c
     }
     if (extra)
         wb_buf_str(b, extra);
+}
+
+/* Reads nothing; but a server that can't find the table or a column says so. */
+void wb_sqltext_needs(wb_buf *b, const wb_sqltext *st, const wb_select *needs)
+{
+    wb_buf_str(b, "NOT EXISTS (SELECT ");
+    for (size_t i = 0; i < needs->column_count; i++) {
+        wb_buf_str(b,
+                   i ? ", n."
+                     : "n."); /* SQLite takes an unknown name in quotes for a text, unless a table stands before it */
+        wb_sqltext_ident(b, st, needs->columns[i]);
+    }
+    wb_buf_str(b, " FROM ");
+    wb_sqltext_table(b, st, needs->table);
+    wb_buf_str(b, " n WHERE 1 = 0)");
 }
 
 void wb_sqltext_row_op(wb_buf *b, const wb_sqltext *st, const wb_row_op *op, const char *extra)

@@ -14,6 +14,7 @@ typedef struct wb_sqltext {            /* how one database spells it */
     bool escape_prefix;                /* PostgreSQL: E'...' when a backslash occurs, independent of settings */
     bool use_parameters;               /* write ? for every value but NULL and NOW; the driver binds them in order */
     const char *true_text, *false_text, *now_text; /* "TRUE", "1"; "CURRENT_TIMESTAMP" */
+    const char *from_nothing;          /* behind SELECT values, before WHERE: " FROM DUAL"; NULL: nothing is needed */
     const char *elapsed_text;          /* whole ms since the transaction began; NULL: the driver replaces such values first */
     const char *(*type_text)(const wb_column *, char *scratch, size_t size); /* SERIAL: may say PRIMARY KEY itself */
 } wb_sqltext;
@@ -27,6 +28,8 @@ void wb_sqltext_create(wb_buf *, const wb_sqltext *, const wb_table *);  /* CREA
 void wb_sqltext_select(wb_buf *, const wb_sqltext *, const wb_select *); /* without ; */
 /* " WHERE a = 1 AND b IS NULL"; nothing when count is 0 */
 void wb_sqltext_where(wb_buf *, const wb_sqltext *, const wb_field *, size_t count);
+/* A condition that always holds, and an error where the table or a column is gone. */
+void wb_sqltext_needs(wb_buf *, const wb_sqltext *, const wb_select *needs);
 /* INSERT/UPDATE/DELETE without ;. extra: a condition that must hold too (the fuse), NULL for none: an INSERT then
    becomes INSERT ... SELECT ... WHERE extra. */
 void wb_sqltext_row_op(wb_buf *, const wb_sqltext *, const wb_row_op *, const char *extra);

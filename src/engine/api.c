@@ -9,21 +9,70 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define NS_MAX 50                          /* bytes, as the documented ledger's column */
+#define NAME_BYTES_MAX 255                 /* as a file's name */
+
 const char *wbl_version_text(void) { return WBL_VERSION; }
 void wbl_free(void *p) { wb_free(p); }
 void wbl_allocator_set(void *(*alloc)(size_t), void (*release)(void *)) { wb_alloc_set(alloc, release); }
 
-void wbl_options_init(wbl_options *o)
+/* ---- structs of the caller ----
+ *
+ * A program that was compiled with an older header has shorter structs, one with a newer header longer ones. The init
+ * function gets the caller's size, and so never writes beyond it; what the caller does not have keeps its default here;
+ * what we do not know must be unset. So members are only ever added at the end, and FIRST_SIZE never changes.
+ */
+#define FIRST_SIZE(type, last_member) (offsetof(type, last_member) + sizeof((type){ 0 }.last_member)) /* of 0.1 */
+
+static void init_struct(void *to, size_t size, void *defaults, size_t known)
 {
-    *o = (wbl_options){ .size = sizeof *o, .lock_timeout_ms = -1, .connect_timeout_ms = -1, .ddl_lock_timeout_ms = -1,
-                        .ddl_lock_tries = -1, .statement_timeout_ms = -1, .group_max = -1 };
+    uint32_t told = (uint32_t)size;
+    memcpy(defaults, &told, sizeof told); /* `size` is the first member of each */
+    memset(to, 0, size);
+    memcpy(to, defaults, size < known ? size : known);
 }
 
-void wbl_source_init(wbl_source *s) { *s = (wbl_source){ .size = sizeof *s }; }
-void wbl_code_migration_init(wbl_code_migration *m) { *m = (wbl_code_migration){ .size = sizeof *m }; }
-void wbl_request_init(wbl_request *r) { *r = (wbl_request){ .size = sizeof *r }; }
-void wbl_check_options_init(wbl_check_options *o) { *o = (wbl_check_options){ .size = sizeof *o, .wait_ms = -1 }; }
-void wbl_new_options_init(wbl_new_options *o) { *o = (wbl_new_options){ .size = sizeof *o }; }
+/* `to` holds the defaults. */
+static int take_struct(wb_ctx *cx, void *to, size_t known, const void *from, size_t first, const char *name)
+{
+    uint32_t size, told = (uint32_t)known;
+    memcpy(&size, from, sizeof size);
+    if (size < first)
+        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "a wbl_%s was not set up with wbl_%s_init()", name, name);
+    for (size_t i = known; i < size; i++)
+        if (((const char *)from)[i])
+            return wb_fail(cx, WBL_E_UNSUPPORTED, WBL_EFFECT_NONE,
+                           "a wbl_%s sets what this version of the library (" WBL_VERSION ") does not know", name);
+    memcpy(to, from, size < known ? size : known);
+    memcpy(to, &told, sizeof told);
+    return 0;
+}
+
+#define STRUCT_ROOM(name, last_member, ...)                                                                            \
+    void wbl_##name##_init_sized(wbl_##name *to, uint32_t size)                                                        \
+    {                                                                                                                  \
+        wbl_##name defaults = { __VA_ARGS__ };                                                                         \
+        init_struct(to, size, &defaults, sizeof defaults);                                                             \
+    }                                                                                                                  \
+    int wb_take_##name(wb_ctx *cx, const wbl_##name *from, wbl_##name *to)                                             \
+    {                                                                                                                  \
+        wbl_##name##_init(to);                                                                                         \
+        return from ? take_struct(cx, to, sizeof *to, from, FIRST_SIZE(wbl_##name, last_member), #name) : 0;           \
+    }
+
+STRUCT_ROOM(options, user, .lock_timeout_ms = -1, .connect_timeout_ms = -1, .ddl_lock_timeout_ms = -1,
+            .ddl_lock_tries = -1, .statement_timeout_ms = -1, .group_max = -1)
+STRUCT_ROOM(source, requires_count, .size = 0)
+STRUCT_ROOM(code_migration, requires_count, .size = 0)
+STRUCT_ROOM(request, verbose, .size = 0)
+STRUCT_ROOM(check_options, wait_ms, .wait_ms = -1)
+STRUCT_ROOM(new_options, renumber, .size = 0)
+
+int wb_bad_call(wbl_error *err, const char *what)
+{
+    wb_ctx cx = { .err = err };
+    return wb_fail(&cx, WBL_E_INVALID, WBL_EFFECT_NONE, "%s", what);
+}
 
 /* ---- open ---- */
 
@@ -51,7 +100,7 @@ static int copy_options(wb_ctx *cx, wbl_handle *h, const wbl_options *o)
     if (!dirs)
         return wb_nomem(cx);
     for (uint32_t i = 0; rc == 0 && i < o->dir_count; i++) {
-        dirs[i] = o->dirs[i];
+        dirs[i] = o->dirs[i] + (wb_starts(o->dirs[i], "file://") ? strlen("file://") : 0); /* golang-migrate's source URL */
         rc = copy_text(cx, &h->mem, &dirs[i]);
     }
     h->options.dirs = dirs;
@@ -117,20 +166,39 @@ static int choose_driver(wb_ctx *cx, wbl_handle *h)
     return rc == 0 ? apply_url_parameters(cx, h) : rc;
 }
 
+static int check_options(wb_ctx *cx, const wbl_options *given, wbl_options *o)
+{
+    int rc = wb_take_options(cx, given, o);
+    if (rc != 0)
+        return rc;
+    if (o->default_out_of_order < 0 || o->default_out_of_order > 3)
+        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "default_out_of_order is 0 to 3, not %d", o->default_out_of_order);
+    if (o->dir_count && !o->dirs)
+        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "dir_count is %u, and dirs is NULL", o->dir_count);
+    for (uint32_t i = 0; i < o->dir_count; i++)
+        if (!o->dirs[i])
+            return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "dirs[%u] is NULL", i);
+    return 0;
+}
+
 int wbl_open(const wbl_options *options, wbl_handle **out, wbl_error *err)
 {
     wb_ctx cx = { .err = err };
     if (err)
         wb_error_clear(err);
-    if (!options || !out || options->size != sizeof *options)
-        return wb_fail(&cx, WBL_E_INVALID, WBL_EFFECT_NONE, "options were not set up with wbl_options_init() of this version");
+    if (!out)
+        return wb_bad_call(err, "wbl_open() needs a place for the handle");
+    wbl_options o;
+    int rc = check_options(&cx, options, &o);
+    if (rc != 0)
+        return rc;
     wbl_handle *h = wb_alloc(sizeof *h);
     if (!h)
         return wb_nomem(&cx);
     h->base_fd = AT_FDCWD;
     h->report.size = sizeof h->report;
     h->findings.mem = &h->call;
-    int rc = copy_options(&cx, h, options);
+    rc = copy_options(&cx, h, &o);
     if (rc == 0 && h->options.working_dir) {
         h->base_fd = open(h->options.working_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (h->base_fd < 0)
@@ -141,7 +209,7 @@ int wbl_open(const wbl_options *options, wbl_handle **out, wbl_error *err)
     if (rc == 0)
         rc = wb_config_load(&cx, &h->mem, &q, &h->config);
     if (!h->config.ledger_table)
-        h->config.ledger_table = "schema_migrations";
+        h->config.ledger_table = WB_LEDGER_TABLE;
     if (!h->config.application)
         h->config.application = "whimbrel";
     if (rc == 0)
@@ -161,13 +229,8 @@ void wbl_close(wbl_handle *h)
 {
     if (!h)
         return;
-    if (h->session) {
-        wbl_error scratch = { 0 };
-        wb_ctx cx = { .err = &scratch };
-        if (h->holds_lock && h->options.connection) /* the caller's connection lives on: our lock must not */
-            (void)h->driver->unlock(&cx, h->session, h->locks, h->lock_count);
+    if (h->session)
         h->driver->close(h->session);
-    }
     if (h->base_fd >= 0)
         close(h->base_fd);
     wb_arena_done(&h->call);
@@ -175,9 +238,26 @@ void wbl_close(wbl_handle *h)
     wb_free(h);
 }
 
-void wbl_cancel(wbl_handle *h) { h->cancel = 1; }
-void wbl_cancel_clear(wbl_handle *h) { h->cancel = 0; }
-const wbl_report *wbl_report_get(const wbl_handle *h) { return &h->report; }
+/* A signal handler may call these: a lock-free store and nothing else. */
+_Static_assert(__atomic_always_lock_free(sizeof(int), 0), "wbl_cancel() must be async-signal-safe");
+
+void wbl_cancel(wbl_handle *h)
+{
+    if (h)
+        __atomic_store_n(&h->cancel, 1, __ATOMIC_RELAXED);
+}
+
+void wbl_cancel_clear(wbl_handle *h)
+{
+    if (h)
+        __atomic_store_n(&h->cancel, 0, __ATOMIC_RELAXED);
+}
+
+const wbl_report *wbl_report_get(const wbl_handle *h)
+{
+    static const wbl_report none = { .size = sizeof none };
+    return h ? &h->report : &none;
+}
 
 /* ---- migrations from memory and code ---- */
 
@@ -187,6 +267,8 @@ static int copy_requires(wb_ctx *cx, wb_arena *mem, const char *const *in, uint3
     if (!list)
         return wb_nomem(cx);
     for (uint32_t i = 0; i < count; i++) {
+        if (!in || !in[i])
+            return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "requirement %u of %u is NULL", i + 1, count);
         const char *at = strchr(in[i], '@');
         list[i].ns = wb_arena_str(mem, in[i], at ? (size_t)(at - in[i]) : strlen(in[i]));
         list[i].version = at ? wb_arena_dup(mem, at + 1) : NULL;
@@ -199,18 +281,37 @@ static int copy_requires(wb_ctx *cx, wb_arena *mem, const char *const *in, uint3
     return 0;
 }
 
+/* As strict as with the names of directories and files. */
+static int check_name(wb_ctx *cx, const char *what, const char *name, size_t max)
+{
+    size_t bad, n = name ? strlen(name) : 0;
+    bool is_clean = wb_utf8_valid(name, n, &bad);
+    for (size_t i = 0; i < n; i++)
+        is_clean = is_clean && (unsigned char)name[i] >= 0x20 && name[i] != 0x7F;
+    if (!is_clean)
+        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the %s \"%s\" holds a control character or is not UTF-8", what, name);
+    if (n > max)
+        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the %s %s has %zu bytes, and the ledger holds %zu", what, name, n, max);
+    return 0;
+}
+
 static int new_extra(wb_ctx *cx, wbl_handle *h, const char *ns, const char *version, const char *name, const char *const *requires,
                      uint32_t count, wb_migration **out)
 {
     if (!version || !wb_version_valid(WB_ORDER_NUMERIC, version))
         return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "version \"%s\" is no number", version ? version : "");
+    int rc = check_name(cx, "namespace", ns, NS_MAX);
+    if (rc == 0)
+        rc = check_name(cx, "name", name, NAME_BYTES_MAX);
+    if (rc != 0)
+        return rc;
     wb_extra *e = WB_PUSH(&h->mem, h->extra, h->extra_count, h->extra_cap);
     if (!e)
         return wb_nomem(cx);
     wb_migration *m = &e->migration;
-    *m = (wb_migration){ .ns = wb_arena_dup(&h->mem, ns ? ns : WB_DEFAULT_NS), .version = wb_arena_dup(&h->mem, version),
+    *m = (wb_migration){ .ns = wb_arena_dup(&h->mem, ns && *ns ? ns : WB_DEFAULT_NS), .version = wb_arena_dup(&h->mem, version),
                          .name = wb_arena_dup(&h->mem, name ? name : ""), .dir_fd = -1, .require_count = count };
-    int rc = m->ns && m->version && m->name ? 0 : wb_nomem(cx);
+    rc = m->ns && m->version && m->name ? 0 : wb_nomem(cx);
     if (rc == 0 && !(m->key = wb_version_key(&h->mem, WB_ORDER_NUMERIC, m->version, strlen(m->version))))
         rc = wb_nomem(cx);
     if (rc == 0)
@@ -228,49 +329,60 @@ static int memory_script(wb_ctx *cx, wbl_handle *h, const wb_migration *m, const
     if (!text)
         return 0;
     size_t n = size ? size : strlen(text);
-    *out = (wb_script){ .exists = true, .len = n, .first_line = 1, .is_loaded = true };
+    *out = (wb_script){ .exists = true, .len = n, .first_line = 1 }; /* checked and hashed by the first call */
     out->text = wb_arena_str(&h->mem, text, n);
     out->shown = wb_arena_fmt(&h->mem, "(memory) %s/%s_%s.%s.sql", m->ns, m->version, m->name, suffix);
     return out->text && out->shown ? 0 : wb_nomem(cx);
 }
 
-int wbl_migration_add(wbl_handle *h, const wbl_source *s, wbl_error *err)
+int wbl_migration_add(wbl_handle *h, const wbl_source *source, wbl_error *err)
 {
     wb_ctx cx = { .err = err };
-    if (!h || !s || s->size != sizeof *s || !s->up)
-        return wb_fail(&cx, WBL_E_INVALID, WBL_EFFECT_NONE, "wbl_migration_add() needs a handle, and a source with an up script");
+    wbl_source s;
+    wb_error_clear(err);
+    if (!h || !source)
+        return wb_bad_call(err, h ? "wbl_migration_add() needs a source" : "no handle");
+    int rc = wb_take_source(&cx, source, &s);
+    if (rc == 0 && !s.up)
+        rc = wb_bad_call(err, "a migration needs an up script");
     wb_migration *m;
-    int rc = new_extra(&cx, h, s->ns, s->version, s->name, s->requires, s->requires_count, &m);
-    if (rc != 0)
+    if (rc != 0 || (rc = new_extra(&cx, h, s.ns, s.version, s.name, s.requires, s.requires_count, &m)) != 0)
         return rc;
-    rc = memory_script(&cx, h, m, s->up, s->up_size, "up", &m->up);
+    rc = memory_script(&cx, h, m, s.up, s.up_size, "up", &m->up);
     if (rc == 0)
-        rc = memory_script(&cx, h, m, s->down, s->down_size, "down", &m->down);
+        rc = memory_script(&cx, h, m, s.down, s.down_size, "down", &m->down);
     if (rc != 0)
         h->extra_count--;
     return rc;
 }
 
-int wbl_migration_register(wbl_handle *h, const wbl_code_migration *c, wbl_error *err)
+int wbl_migration_register(wbl_handle *h, const wbl_code_migration *migration, wbl_error *err)
 {
     wb_ctx cx = { .err = err };
-    if (!h || !c || c->size != sizeof *c || !c->up)
-        return wb_fail(&cx, WBL_E_INVALID, WBL_EFFECT_NONE, "wbl_migration_register() needs a handle and an up function");
+    wbl_code_migration c;
+    wb_error_clear(err);
+    if (!h || !migration)
+        return wb_bad_call(err, h ? "wbl_migration_register() needs a migration" : "no handle");
+    int rc = wb_take_code_migration(&cx, migration, &c);
+    if (rc == 0 && !c.up)
+        rc = wb_bad_call(err, "a migration needs an up function");
+    char *description = rc == 0 && c.description ? wb_arena_dup(&h->mem, c.description) : NULL;
+    if (rc == 0 && c.description && !description)
+        rc = wb_nomem(&cx);
     wb_migration *m;
-    int rc = new_extra(&cx, h, c->ns, c->version, c->name, c->requires, c->requires_count, &m);
-    if (rc != 0)
+    if (rc != 0 || (rc = new_extra(&cx, h, c.ns, c.version, c.name, c.requires, c.requires_count, &m)) != 0)
         return rc;
     m->is_code = true;
-    m->description = c->description ? wb_arena_dup(&h->mem, c->description) : NULL;
-    m->up = (wb_script){ .exists = true, .call = c->up, .call_user = c->user };
-    m->down = (wb_script){ .exists = c->down != NULL, .call = c->down, .call_user = c->user };
-    return c->description && !m->description ? wb_nomem(&cx) : 0;
+    m->description = description;
+    m->up = (wb_script){ .exists = true, .call = c.up, .call_user = c.user };
+    m->down = (wb_script){ .exists = c.down != NULL, .call = c.down, .call_user = c.user };
+    return 0;
 }
 
 int wbl_run_sql(const wbl_session *session, const char *sql, wbl_error *err)
 {
     if (!session || !sql)
-        return WBL_E_INVALID;
+        return wb_bad_call(err, "wbl_run_sql() needs a session and SQL");
     wb_run *run = session->opaque;
     wb_ctx cx = run->cx;
     cx.err = err;

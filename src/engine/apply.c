@@ -56,9 +56,11 @@ int wb_step_record(wb_run *run, const wb_step *st, const char *state, wb_record 
         out->note = m->description;
         return 0;
     }
-    out->statements = s->facts.statement_count;
+    out->statements = s->info->facts.statement_count;
     out->sha256 = s->sha256;
-    out->tokens = s->tokens;
+    out->tokens = s->info->tokens;
+    if (st->direction == WBL_UP && s->len <= WB_KEPT_MAX && s->info->directives.variable_count == 0)
+        out->up_script = s->text; /* with variables it is not what the file says */
     if (st->direction == WBL_UP && m->down.exists) {
         int rc = wb_script_load(&run->cx, m, &m->down);
         if (rc != 0)
@@ -102,6 +104,8 @@ void wb_step_done(wb_run *run, wb_step *st, int64_t duration_ms)
     wbl_migration m;
     wb_report_step(run, st, &m);
     m.duration_ms = duration_ms;
+    m.outcome = WBL_OUTCOME_DONE;
+    wb_report_outcome(run, st, m.outcome, duration_ms);
     wbl_event e = { .kind = WBL_EVENT_DONE, .migration = &m, .index = (uint32_t)(st - run->plan.steps) + 1,
                     .count = (uint32_t)run->plan.count, .duration_ms = duration_ms };
     wb_run_event(run, &e);
@@ -137,11 +141,14 @@ void wb_step_place(wb_run *run, const wb_step *st)
     wb_at(&run->cx, s->shown, line, column);
 }
 
-static void tell_failed(wb_run *run, const wb_step *st, int64_t duration_ms)
+static void tell_failed(wb_run *run, const wb_step *st, int outcome, int64_t duration_ms)
 {
     wbl_migration m;
+    wb_report_outcome(run, st, outcome, duration_ms);
     wb_report_step(run, st, &m);
     m.state = st->item->state;
+    m.outcome = outcome;
+    m.error = run->cx.err ? run->cx.err->message : NULL;
     wbl_event e = { .kind = WBL_EVENT_FAILED, .migration = &m, .error = run->cx.err, .duration_ms = duration_ms,
                     .index = (uint32_t)(st - run->plan.steps) + 1, .count = (uint32_t)run->plan.count };
     wb_run_event(run, &e);
@@ -204,6 +211,12 @@ static int withdraw_mark(wb_run *run, wb_ctx *cx, const wb_step *st)
     return wb_ledger_change(cx, run->h->session, &run->ledger, &c, WB_TAG_LEDGER);
 }
 
+/* The mark in the ledger stays: something was left behind, or dirty_blocks: failed wants every failure seen there. */
+static bool is_shown(const wb_run *run, const wb_step *st, int rc, bool has_effect)
+{
+    return has_effect || (run->h->config.dirty_blocks && st->direction == WBL_UP && rc != WBL_E_CANCELLED);
+}
+
 /* Apart from the script's transaction, which is rolled back. When this fails too, the next run finds out by itself. */
 int wb_step_failed(wb_run *run, wb_step *st, wb_record *r, int rc, bool has_effect)
 {
@@ -218,13 +231,14 @@ int wb_step_failed(wb_run *run, wb_step *st, wb_record *r, int rc, bool has_effe
     /* The script ended its transaction in secret, and may have made the ledger's "applied" durable. To believe that, or
        to run it again, would be a guess: a person decides. */
     bool is_doubtful = is_new && run->cx.err && run->cx.err->effect == WBL_EFFECT_UNKNOWN;
-    st->item->state = is_withdrawn ? WBL_STATE_PENDING : is_doubtful ? WBL_STATE_UNKNOWN : WBL_STATE_FAILED;
+    st->item->state = is_withdrawn                                             ? WBL_STATE_PENDING
+                      : is_doubtful || strcmp(r->state, "unknown") == 0 ? WBL_STATE_UNKNOWN : WBL_STATE_FAILED;
     r->state = is_withdrawn                        ? "cancelled"
                : is_doubtful                       ? "unknown"
                : rc == WBL_E_STATE && has_effect ? r->state : "failed";
     r->error = run->cx.err ? run->cx.err->message : NULL;
     wb_change c = wb_step_change(run, st, is_doubtful ? WB_CHANGE_DOUBT : WB_CHANGE_MARK_FAILED);
-    c.has_effect = has_effect;
+    c.has_effect = is_shown(run, st, rc, has_effect);
     (void)d->rollback(&quiet, s); /* whatever unit is open; without one it does nothing */
     int rc2 = d->begin(&quiet, s, &txn);
     bool is_overtaken = false;
@@ -238,7 +252,7 @@ int wb_step_failed(wb_run *run, wb_step *st, wb_record *r, int rc, bool has_effe
     if (rc2 == 0 && is_new && !is_withdrawn)
         rc2 = wb_ledger_change(&quiet, s, &run->ledger, &c, WB_TAG_LEDGER);
     bool is_marked = !is_new || (st->item->is_dirty && !is_withdrawn); /* by this attempt, or by one before it */
-    if (rc2 == 0 && st->protocol == WBL_PROTOCOL_STEPWISE && is_marked && !has_effect)
+    if (rc2 == 0 && st->protocol == WBL_PROTOCOL_STEPWISE && is_marked && !c.has_effect)
         rc2 = withdraw_mark(run, &quiet, st);
     if (rc2 == 0)
         rc2 = is_new ? wb_history_add(&quiet, s, &run->history, r, false, WB_TAG_HISTORY)
@@ -252,8 +266,14 @@ int wb_step_failed(wb_run *run, wb_step *st, wb_record *r, int rc, bool has_effe
         (void)d->rollback(&again, s);
         (void)d->sync(&again, s, &done); /* best effort: a failure that is not recorded is tried again, which is what it is for */
     }
-    tell_failed(run, st, r->duration_ms);
+    tell_failed(run, st, is_withdrawn                              ? WBL_OUTCOME_PENDING
+                         : st->item->state == WBL_STATE_UNKNOWN ? WBL_OUTCOME_UNKNOWN : WBL_OUTCOME_FAILED, r->duration_ms);
     return rc;
+}
+
+void wb_step_lost(wb_run *run, const wb_step *st, int64_t duration_ms)
+{
+    tell_failed(run, st, WBL_OUTCOME_UNKNOWN, duration_ms);
 }
 
 bool wb_is_lost(const wb_session *s, int rc)
@@ -266,15 +286,83 @@ bool wb_is_retryable(const wb_run *run, int rc)
     return rc == WBL_E_LOCK_WAIT || (rc == WBL_E_STATEMENT && run->cx.err && run->cx.err->is_retryable);
 }
 
-void wb_retry_pause(wb_run *run, int tries)
+/* "ALTER TABLE orders": the statement that failed, up to the name of what it is about; at most a few words of it. */
+static const char *statement_title(wb_run *run, const wb_step *st, char *out, size_t size)
 {
-    (void)run;
+    enum { WORDS = 3 };
+    const wb_failure *f = &run->h->session->failure;
+    const wb_script *s = wb_step_script(st);
+    wb_sql_options sql = run->sql;
+    wb_statement found;
+    wbl_error scratch;
+    wb_ctx quiet = wb_run_quiet(run, &scratch);
+    wb_copy_text(out, size, "the script", 10);
+    if (f->stage != WB_STAGE_RUN || !f->statement || !s->text ||
+        wb_statement_find(&quiet, &sql, s->text, s->len, f->statement, &found) != 0)
+        return out;
+    const char *p = s->text + found.offset, *end = found.name.len ? found.name.p + found.name.len : p + found.len;
+    size_t n = 0;
+    for (int words = 0; p < end && n + 1 < size && (found.name.len || words < WORDS); p++) {
+        bool is_blank = (unsigned char)*p <= ' ';
+        if (is_blank && n && out[n - 1] == ' ')
+            continue;
+        words += is_blank;
+        out[n++] = is_blank ? ' ' : *p;
+    }
+    out[wb_utf8_cut(out, n && out[n - 1] == ' ' ? n - 1 : n, n)] = 0;
+    return out;
+}
+
+/* What comes after a try that failed: told, since it can take a while, and a wait. */
+void wb_retry_pause(wb_run *run, const wb_step *st, int tries)
+{
+    char title[120], text[sizeof run->h->session->failure.blocker + 640];
+    const wb_failure *f = &run->h->session->failure;
+    bool is_lock = run->cx.err && run->cx.err->code == WBL_E_LOCK_WAIT;
+    wbl_migration m;
+    wb_report_step(run, st, &m);
+    snprintf(text, sizeof text, "%s%s%s%s, try %d of %d", is_lock ? "waiting for a lock: " : "trying again: ",
+             is_lock ? statement_title(run, st, title, sizeof title) : run->cx.err ? run->cx.err->message : "",
+             is_lock && f->blocker[0] ? ", held by " : "", is_lock ? f->blocker : "", tries + 1,
+             run->h->config.ddl_lock_tries);
+    wbl_event e = { .kind = WBL_EVENT_WAITING, .migration = &m, .text = text, .index = (uint32_t)tries + 1,
+                    .count = (uint32_t)run->h->config.ddl_lock_tries };
+    wb_run_event(run, &e);
     wb_sleep_ms((int64_t)200 << (tries < 4 ? tries : 4));
+}
+
+/* Says what waited, for how long, and for whom; the server's words alone name none of these. */
+void wb_step_lock_wait(wb_run *run, const wb_step *st, int tries, int64_t waited_ms)
+{
+    wbl_error *err = run->cx.err;
+    const wb_failure *f = &run->h->session->failure;
+    if (!err || err->code != WBL_E_LOCK_WAIT)
+        return;
+    char title[120], span[32], count[32] = "", said[200], sqlstate[sizeof err->sqlstate];
+    int64_t limit_ms = wb_step_lock_timeout(run, wb_step_script(st));
+    uint8_t effect = err->effect;
+    int32_t native = err->native;
+    memcpy(sqlstate, err->sqlstate, sizeof sqlstate);
+    wb_copy_text(said, sizeof said, err->message, strlen(err->message));
+    wb_span_text(limit_ms, span);
+    if (tries > 1)
+        snprintf(count, sizeof count, ", %d tries", tries);
+    statement_title(run, st, title, sizeof title);
+    const char *lead = f->blocker[0] ? "; held by " : "";
+    if (limit_ms > 0 && waited_ms >= limit_ms)
+        (void)wb_fail(&run->cx, WBL_E_LOCK_WAIT, effect, "%s waited %s for a table lock%s%s%s", title, span, count, lead, f->blocker);
+    else
+        (void)wb_fail(&run->cx, WBL_E_LOCK_WAIT, effect, "%s: %s%s%s%s", title, said, count, lead, f->blocker);
+    memcpy(err->sqlstate, sqlstate, sizeof sqlstate);
+    err->native = native;
+    err->is_retryable = 1;
+    wb_hint(&run->cx, "End that session%s%s%s, or run again when it is quiet (--ddl-lock-timeout, --ddl-lock-tries).",
+            f->blocker_ending[0] ? " (" : "", f->blocker_ending, f->blocker_ending[0] ? ")" : "");
 }
 
 int64_t wb_step_lock_timeout(const wb_run *run, const wb_script *s)
 {
-    return s->directives.lock_timeout_ms >= 0 ? s->directives.lock_timeout_ms : run->h->config.ddl_lock_timeout_ms;
+    return s->info && s->info->directives.lock_timeout_ms >= 0 ? s->info->directives.lock_timeout_ms : run->h->config.ddl_lock_timeout_ms;
 }
 
 /* ---- atomic ---- */
@@ -282,6 +370,7 @@ int64_t wb_step_lock_timeout(const wb_run *run, const wb_script *s)
 struct cutter {                            /* cuts a script into pieces and sends them */
     wb_run *run;
     const wb_script *script;
+    size_t max;                            /* bytes of one piece */
     size_t from, to;                       /* statements that are not sent yet */
     uint32_t first, count;
 };
@@ -299,10 +388,11 @@ static int send_piece(struct cutter *c)
 static int cut(void *user, const wb_statement *st)
 {
     struct cutter *c = user;
-    const wb_script_facts *f = &c->script->facts;
+    const wb_script_facts *f = &c->script->info->facts;
     if (st->index < f->body_first || st->index >= f->body_first + f->body_count)
         return 0;
-    int rc = st->has_copy_data || (c->count && st->offset + st->len - c->from > PIECE_MAX) ? send_piece(c) : 0;
+    bool is_cut = st->has_copy_data || (c->count && (f->has_client_lines || st->offset + st->len - c->from > c->max));
+    int rc = is_cut ? send_piece(c) : 0;
     if (rc != 0)
         return rc;
     if (st->has_copy_data) {
@@ -322,19 +412,30 @@ static int cut(void *user, const wb_statement *st)
 
 static int run_body(wb_run *run, const wb_script *s)
 {
-    const wb_script_facts *f = &s->facts;
+    const wb_script_facts *f = &s->info->facts;
     if (f->body_count == 0)
         return 0;
-    if (!f->has_copy && f->body_len <= PIECE_MAX) {
+    uint64_t taken = run->h->session->server.message_max; /* half of it: our own rows go along */
+    size_t max = taken && taken / 2 < PIECE_MAX ? (size_t)taken / 2 : PIECE_MAX;
+    if (!f->has_copy && !f->has_client_lines && f->body_len <= max) { /* DELIMITER is for the client, not for the server */
         const wb_piece all = { .text = s->text + f->body_offset, .len = f->body_len, .offset = f->body_offset,
                                .statement_first = f->body_first, .statement_count = f->body_count };
         return run->h->driver->run(&run->cx, run->h->session, &all);
     }
-    struct cutter c = { .run = run, .script = s };
+    struct cutter c = { .run = run, .script = s, .max = max };
     wb_sql_options sql = run->sql;
     sql.first_line = s->first_line;
     int rc = wb_split(&run->cx, &sql, s->text, s->len, false, cut, &c);
     return rc == 0 ? send_piece(&c) : rc;
+}
+
+/* Whether our connection is lost only the driver knows: a function that says so means something else, and must not make
+   us look for a commit. */
+static int code_of_function(const wbl_handle *h, int rc)
+{
+    bool is_ours = (rc == WBL_E_OUTCOME || rc == WBL_E_CONNECT) && h->session->failure.is_connection_lost;
+    bool is_foreign = rc == WBL_E_OUTCOME || rc == WBL_E_CONNECT || rc < WBL_E_INTERNAL;
+    return is_foreign && !is_ours ? WBL_E_STATEMENT : rc;
 }
 
 static int run_code(wb_run *run, const wb_step *st)
@@ -348,12 +449,13 @@ static int run_code(wb_run *run, const wb_step *st)
     const wbl_session session = { .size = sizeof session, .kind = h->driver->name, .handle = h,
                                   .connection = h->driver->native(h->session), .opaque = run };
     wbl_error err = { .version = WBL_ERROR_VERSION };
-    rc = s->call(s->call_user, &session, &err);
+    int said = s->call(s->call_user, &session, &err);
+    rc = code_of_function(h, said);
     if (rc < 0 && run->cx.err) {
         *run->cx.err = err;
         run->cx.err->code = rc;
         if (!err.message[0])
-            (void)wb_fail(&run->cx, rc, WBL_EFFECT_NONE, "the migration's function returned %d", rc);
+            (void)wb_fail(&run->cx, rc, WBL_EFFECT_NONE, "the migration's function returned %d", said);
     }
     return rc < 0 ? rc : 0;
 }
@@ -368,14 +470,15 @@ static int run_unit(wb_run *run, wb_step *st, wb_record *r, bool is_relaxed)
     wb_txn txn = { .lock_timeout_ms = h->config.ddl_lock_timeout_ms, .statement_timeout_ms = h->config.statement_timeout_ms,
                    .is_relaxed = is_relaxed, .fuse = r->id };
     if (!is_code) {
-        txn.modes = s->facts.modes;
-        txn.foreign_keys = s->directives.foreign_keys;
+        txn.modes = s->info->facts.modes;
+        txn.foreign_keys = s->info->directives.foreign_keys;
         txn.lock_timeout_ms = wb_step_lock_timeout(run, s);
-        if (s->directives.statement_timeout_ms >= 0)
-            txn.statement_timeout_ms = s->directives.statement_timeout_ms;
+        if (s->info->directives.statement_timeout_ms >= 0)
+            txn.statement_timeout_ms = s->info->directives.statement_timeout_ms;
     }
     if (txn.statement_timeout_ms < 0)
         txn.statement_timeout_ms = 0;
+    run->history.checks_needs = is_code || (s->text && strcasestr(s->text, run->ledger.table.ref.name) != NULL);
     const wb_change c = wb_step_change(run, st, st->direction == WBL_UP ? WB_CHANGE_APPLY : WB_CHANGE_REVERT);
     int rc = d->begin(&run->cx, h->session, &txn);
     if (rc == 0)
@@ -389,7 +492,7 @@ static int run_unit(wb_run *run, wb_step *st, wb_record *r, bool is_relaxed)
     }
     if (rc == 0)
         rc = d->commit(&run->cx, h->session);
-    if (rc == 0 && !is_code && s->facts.may_leak)
+    if (rc == 0 && !is_code && s->info->facts.may_leak)
         rc = d->reset(&run->cx, h->session);
     return rc;
 }
@@ -437,7 +540,7 @@ static int settle_lost(wb_run *run, const wb_record *records, size_t count, uint
                      strlen(first.message[0] ? first.message : run->cx.err->message));
         (void)wb_fail(&run->cx, WBL_E_OUTCOME, WBL_EFFECT_UNKNOWN,
                       "the connection was lost while a migration was being committed, and could not be restored (%s)", why);
-        wb_hint(&run->cx, "Run `whimbrel up` again when the database answers: it looks for the record, which is there exactly when the migration is.");
+        wb_hint(&run->cx, "Run it again when the database answers: it looks for the record, which is there exactly when the migration is.");
     }
     return WBL_E_OUTCOME;
 }
@@ -448,25 +551,29 @@ static int explain(wb_run *run, wb_step *st, int rc)
     const wb_failure *f = &run->h->session->failure;
     if (f->stage == WB_STAGE_PUT && f->put_tag == WB_TAG_LEDGER && rc == WBL_E_CONFLICT)
         return WB_AGAIN;
-    if (f->stage == WB_STAGE_PUT && rc == WBL_E_STATE) {
+    if ((f->stage == WB_STAGE_PUT || f->stage == WB_STAGE_COMMIT) && rc == WBL_E_STATE) {
         (void)wb_fail(&run->cx, WBL_E_STATEMENT, WBL_EFFECT_UNKNOWN,
                       "the script ended the transaction that holds it (a COMMIT or ROLLBACK that only the server can see)");
         wb_hint(&run->cx, "Look at what it left behind. Mark it `-- whimbrel: no-transaction`, so that each statement is recorded by itself.");
         wb_step_place(run, st);
         return WBL_E_STATEMENT;
     }
-    if (f->stage == WB_STAGE_PUT && rc == WBL_E_STATEMENT && run->cx.err) {
+    bool is_forbidden = run->cx.err && strcmp(run->cx.err->sqlstate, "42501") == 0; /* then the message says it all */
+    if (f->stage == WB_STAGE_PUT && rc == WBL_E_STATEMENT && run->cx.err && !is_forbidden) {
         char why[300];
         wb_copy_text(why, sizeof why, run->cx.err->message, strlen(run->cx.err->message));
-        (void)wb_fail(&run->cx, rc, WBL_EFFECT_NONE, "after the script, %s can't be written: %s",
-                      f->put_tag == WB_TAG_LEDGER ? run->h->report.ledger : WB_HISTORY_TABLE, why);
-        wb_hint(&run->cx, "A migration may not drop or rename this table, nor its columns. It was rolled back.");
+        (void)wb_fail(&run->cx, rc, WBL_EFFECT_NONE, "%s can't be written: %s",
+                      f->put_tag == WB_TAG_LEDGER ? run->h->report.ledger : "after the script, the record", why);
+        wb_hint(&run->cx, "A migration may not drop or rename the ledger or the history, nor their columns, nor add one that must have a value.");
     } else if (run->cx.err) {
         run->cx.err->effect = WBL_EFFECT_NONE;
     }
-    if (f->blocker[0] && rc == WBL_E_LOCK_WAIT)
-        wb_hint(&run->cx, "held by %s\nEnd that session, or run again when it is quiet (--ddl-lock-timeout, --ddl-lock-tries).",
-                f->blocker);
+    if (run->cx.err && strcmp(run->cx.err->sqlstate, "2D000") == 0) { /* PostgreSQL: a procedure or DO block with a COMMIT */
+        char where[160];
+        wb_copy_text(where, sizeof where, run->cx.err->hint, strcspn(run->cx.err->hint, "\n"));
+        wb_hint(&run->cx, "%s%sMark the script `-- whimbrel: no-transaction`: then a statement of it may commit by itself.", where,
+                *where ? "\n" : "");
+    }
     wb_step_place(run, st);
     return rc;
 }
@@ -515,6 +622,15 @@ static int run_group(wb_run *run, size_t first, size_t count, wb_record *records
     return rc;
 }
 
+/* Nobody knows which of them are there, before the next run looks. */
+static int group_lost(wb_run *run, size_t first, size_t count, int64_t duration_ms, int rc)
+{
+    for (size_t i = 1; i < count; i++)
+        wb_report_outcome(run, &run->plan.steps[first + i], WBL_OUTCOME_UNKNOWN, -1);
+    wb_step_lost(run, &run->plan.steps[first], duration_ms);
+    return rc;
+}
+
 static int run_atomic(wb_run *run, size_t first, size_t count, size_t *finished)
 {
     wb_record *records = wb_arena_get(run->mem, count * sizeof *records);
@@ -534,7 +650,7 @@ static int run_atomic(wb_run *run, size_t first, size_t count, size_t *finished)
         int rc = run_group(run, from, left, records, &done);
         bool is_lost = rc != 0 && wb_is_lost(run->h->session, rc);
         if (is_lost && (rc = settle_lost(run, records, left, &done)) != 0)
-            return rc;
+            return group_lost(run, from, left, wb_now_ms() - began, rc);
         int64_t each = done ? (wb_now_ms() - began) / done : 0;
         for (uint32_t i = 0; i < done; i++)
             wb_step_done(run, &run->plan.steps[from + i], each);
@@ -551,10 +667,16 @@ static int run_atomic(wb_run *run, size_t first, size_t count, size_t *finished)
         }
         wb_step *bad = &run->plan.steps[first + *finished];
         if (wb_is_retryable(run, rc) && tries < run->h->config.ddl_lock_tries && !wb_cancelled(&run->cx)) {
-            wb_retry_pause(run, tries++);
+            wb_retry_pause(run, bad, tries++);
             count = *finished + 1; /* alone, so that the others do not wait with it */
             continue;
         }
+        const wb_failure *f = &run->h->session->failure;
+        if (left > 1 && (f->unit > done || f->stage == WB_STAGE_COMMIT)) { /* good ones may have gone with a bad one: one by one */
+            count = *finished + 1;
+            continue;
+        }
+        wb_step_lock_wait(run, bad, tries, wb_now_ms() - began);
         rc = explain(run, bad, rc);
         if (rc == WB_AGAIN)
             return rc;
@@ -572,7 +694,7 @@ static bool may_group(const wb_step *st)
 {
     const wb_script *s = wb_step_script(st);
     return st->protocol == WBL_PROTOCOL_ATOMIC && !st->item->migration->is_code && s->len <= GROUP_BYTES_MAX / 4 &&
-           s->directives.foreign_keys == WB_UNSET && !s->facts.has_copy;
+           s->info->directives.foreign_keys == WB_UNSET && !s->info->facts.has_copy;
 }
 
 static size_t group_size(const wb_run *run, size_t first, size_t limit)

@@ -11,21 +11,31 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SAME_MAX 100                       /* the same plan again and again: nobody is faster, the ledger itself is odd */
 #define AGAIN_MAX 10000                    /* other runners may be faster as often as there are migrations */
-
-static const wbl_request *or_default(const wbl_request *q, wbl_request *room)
-{
-    if (q)
-        return q;
-    wbl_request_init(room);
-    return room;
-}
 
 static int check_request(wb_run *run, const wbl_request *q)
 {
-    return q->size == sizeof *q ? 0
-                                : wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE,
-                                          "the request was not set up with wbl_request_init() of this version");
+    const char *what = q->out_of_order < 0 || q->out_of_order > 3 ? "out_of_order is 0 to 3"
+                       : q->newer < 0 || q->newer > 3             ? "newer is 0 to 3"
+                       : q->steps < 0                             ? "steps is not negative"
+                       : q->namespace_count && !q->namespaces     ? "namespaces is NULL, and namespace_count is not 0"
+                                                                  : NULL;
+    for (uint32_t i = 0; !what && i < q->namespace_count; i++)
+        what = q->namespaces[i] ? NULL : "a name in namespaces is NULL";
+    return what ? wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "wrong request: %s", what) : 0;
+}
+
+/* *q is usable in any case. */
+static int begin(wbl_handle *h, wb_run *run, const wbl_request *given, wbl_request *q, wbl_error *err)
+{
+    int rc = wb_run_begin(run, h, err);
+    if (rc != 0) {
+        wbl_request_init(q);
+        return rc;
+    }
+    rc = wb_take_request(&run->cx, given, q);
+    return rc == 0 ? check_request(run, q) : rc;
 }
 
 /* Findings that came up while planning are told as events too, once. */
@@ -40,27 +50,18 @@ static void tell_findings(wb_run *run, size_t from)
 
 /* ---- settling what an earlier run left ---- */
 
-static bool is_unfinished(const wb_item *it)
-{
-    return it->last && strcmp(it->last->state, "started") == 0 && it->state != WBL_STATE_APPLIED;
-}
-
 /*
  * A stepwise attempt that never ended: its row says how far it came, and the statement that was under way is looked at when
- * it is resumed. So for an up it is a failed one with a known rest; for a down the version still counts as applied.
+ * it is resumed. So it is a failed one with a known rest; a down that died before its first statement has done nothing.
  */
 static void settle(wb_run *run)
 {
     for (size_t i = 0; i < run->state.count; i++) {
         wb_item *it = &run->state.items[i];
-        if (!it->last || it->state == WBL_STATE_DISABLED)
+        if (it->state != WBL_STATE_UNKNOWN || !it->last || strcmp(it->last->state, "started") != 0)
             continue;
-        bool is_down = strcmp(it->last->action, "down") == 0;
-        bool is_open = strcmp(it->last->state, "started") == 0 || strcmp(it->last->state, "failed") == 0;
-        if (is_down && is_open && (it->state == WBL_STATE_UNKNOWN || it->state == WBL_STATE_FAILED))
-            it->state = WBL_STATE_APPLIED;
-        else if (is_unfinished(it) && it->state == WBL_STATE_UNKNOWN)
-            it->state = WBL_STATE_FAILED;
+        bool is_touched = it->resume_done || it->resume_begun;
+        it->state = it->is_reverting && !is_touched ? WBL_STATE_APPLIED : WBL_STATE_FAILED;
     }
 }
 
@@ -69,14 +70,13 @@ static int refuse_half_down(wb_run *run)
 {
     for (size_t i = 0; i < run->state.count; i++) {
         const wb_item *it = &run->state.items[i];
-        bool is_half = it->last && strcmp(it->last->action, "down") == 0 && it->state == WBL_STATE_APPLIED &&
-                       (strcmp(it->last->state, "started") == 0 || strcmp(it->last->state, "failed") == 0) &&
-                       (it->resume_done > 0 || it->resume_begun > 0);
-        if (!is_half)
+        if (!it->is_reverting || it->state != WBL_STATE_FAILED)
             continue;
         int rc = wb_fail(&run->cx, WBL_E_STATE, WBL_EFFECT_NONE,
-                         "reverting %s %s stopped after statement %u; finish that first", it->ns, it->version, it->resume_done);
-        wb_hint(&run->cx, "whimbrel down --namespace %s goes on with it.", it->ns);
+                         "reverting " WB_LABEL " stopped at statement %u of %u; finish that first", WB_LABEL_OF(it),
+                         it->resume_done + 1, it->last->statements);
+        wb_hint(&run->cx, "`%s down%s%s` goes on with it.", wb_command_of(run->h), wb_is_default_ns(it->ns) ? "" : " --namespace ",
+                wb_label_ns(it->ns));
         return rc;
     }
     return 0;
@@ -109,6 +109,10 @@ static int require_plan(wb_run *run, const char *path)
 {
     WB_AUTOBUF wb_buf text = WB_BUF(WB_TEXT_MAX * 64);
     int rc = wb_file_read(&run->cx, AT_FDCWD, path, path, &text);
+    if (rc == WBL_E_IO && run->cx.err) { /* a wrong name, most often */
+        wb_hint(&run->cx, "`%s plan --out FILE` writes one.", wb_command_of(run->h));
+        return run->cx.err->code = WBL_E_INVALID;
+    }
     if (rc != 0)
         return rc;
     json_error_t why;
@@ -122,7 +126,8 @@ static int require_plan(wb_run *run, const char *path)
     } else if (!is_same) {
         rc = wb_fail(&run->cx, WBL_E_DRIFT, WBL_EFFECT_NONE, "the plan in %s is %.8s, and what would run now is %.8s", path, hash,
                      run->plan.count ? run->plan.hash : "nothing");
-        wb_hint(&run->cx, "Files or database changed since. Look at `whimbrel plan`, and write the plan anew.");
+        wb_hint(&run->cx, "Files or database changed since. Look at `%s plan`, and write the plan anew.",
+                wb_command_of(run->h));
     }
     json_decref(doc);
     return rc;
@@ -132,20 +137,32 @@ static int require_plan(wb_run *run, const char *path)
 
 static int confirm(wb_run *run, const wbl_request *q, enum wb_goal goal)
 {
-    if (q->confirmed || q->dry_run || goal == WB_GOAL_UP || (goal != WB_GOAL_DOWN && !run->h->config.is_protected))
+    if (q->confirmed || run->h->options.confirmed || q->dry_run || goal == WB_GOAL_UP || (goal != WB_GOAL_DOWN && !run->h->config.is_protected))
         return 0;
-    bool reverts = false;
+    size_t reverts = 0;
     for (size_t i = 0; i < run->plan.count; i++)
-        reverts = reverts || run->plan.steps[i].direction == WBL_DOWN;
+        reverts += run->plan.steps[i].direction == WBL_DOWN;
     if (!reverts || (!q->all && !run->h->config.is_protected))
         return 0;
-    int rc = wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "this reverts %zu migrations%s", run->plan.count,
+    int rc = wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "this reverts %zu migration%s%s", reverts, reverts == 1 ? "" : "s",
                      run->h->config.is_protected ? " of a protected target" : "");
     wb_hint(&run->cx, "Say yes with --yes.");
     return rc;
 }
 
-static int plan_once(wb_run *run, const wbl_request *q, enum wb_goal goal)
+/* An empty volume that was mounted in the place of the migrations looks just like this. */
+static int tell_no_files(wb_run *run)
+{
+    const wb_config *c = &run->h->config;
+    wbl_finding *f = wb_finding_add(&run->cx, &run->h->findings, WBL_WARNING, "no-files", "no migration files in %s",
+                                    c->dir_count ? c->dirs[0] : "memory");
+    if (!f)
+        return WBL_E_NOMEM;
+    f->hint = "Check the path (--dir), if you expected some.";
+    return 0;
+}
+
+static int plan_once(wb_run *run, const wbl_request *q, enum wb_goal goal, bool is_preview)
 {
     settle(run);
     int rc = goal == WB_GOAL_DOWN ? 0 : refuse_half_down(run);
@@ -153,19 +170,26 @@ static int plan_once(wb_run *run, const wbl_request *q, enum wb_goal goal)
         rc = wb_run_compare(run);
     if (rc == 0 && goal != WB_GOAL_DOWN)
         rc = wb_run_pending_scripts(run);
+    if (rc == 0 && goal != WB_GOAL_UP)
+        rc = wb_run_applied_requirements(run);
     if (rc == 0)
-        rc = wb_run_plan(run, q, goal);
+        rc = wb_run_plan(run, q, goal, is_preview);
+    if (rc == 0 && goal == WB_GOAL_UP && run->state.count == 0)
+        rc = tell_no_files(run);
     return rc;
 }
 
 static int execute(wb_run *run, const wbl_request *q, enum wb_goal goal)
 {
     wbl_request now = *q;
-    for (int i = 0; i < AGAIN_MAX; i++) {
+    char last[sizeof run->plan.hash] = "";
+    for (int i = 0, same = 0; i < AGAIN_MAX && same < SAME_MAX; i++) {
         size_t told = run->h->findings.count;
-        int rc = plan_once(run, &now, goal);
+        int rc = plan_once(run, &now, goal, false);
+        same = rc == 0 && strcmp(last, run->plan.hash) == 0 ? same + 1 : 0;
+        wb_copy_text(last, sizeof last, run->plan.hash, strlen(run->plan.hash));
         if (i == 0)
-            tell_findings(run, told);
+            tell_findings(run, 0); /* also what the files gave */
         else
             run->h->findings.count = told;
         if (rc == 0 && q->plan_file && i == 0)
@@ -176,8 +200,10 @@ static int execute(wb_run *run, const wbl_request *q, enum wb_goal goal)
             run->cx.err->effect = WBL_EFFECT_UNKNOWN;
         if (rc != 0)
             return rc;
+        if ((rc = wb_report_steps(run, q->with_sql)) != 0)
+            return rc;
         if (i == 0) {
-            if ((rc = wb_report_steps(run, q->with_sql)) != 0 || (rc = wb_report_fill(run, false)) != 0)
+            if ((rc = wb_report_fill(run, false)) != 0)
                 return rc;
             wbl_event e = { .kind = WBL_EVENT_RUN_STARTED, .report = &run->h->report, .count = (uint32_t)run->plan.count };
             wb_run_event(run, &e);
@@ -201,30 +227,31 @@ static int execute(wb_run *run, const wbl_request *q, enum wb_goal goal)
         if ((rc = wb_run_reload(run)) != 0)
             return rc;
     }
-    return wb_fail(&run->cx, WBL_E_CONFLICT, WBL_EFFECT_NONE, "other runners keep changing the ledger");
+    int rc = wb_fail(&run->cx, WBL_E_CONFLICT, run->h->report.done_count ? WBL_EFFECT_SOME : WBL_EFFECT_NONE,
+                     "the rows of %s are not what they were when they were read, each time again", run->h->report.ledger);
+    wb_hint(&run->cx, "Look whether it has a row twice, and what other programs and triggers do to it.");
+    return rc;
 }
 
 static int run_goal(wbl_handle *h, const wbl_request *request, enum wb_goal goal, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
-    wbl_request room;
+    wbl_request q;
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
+        return wb_bad_call(err, "no handle");
     if (!err)
         err = &room_for_error;
-    const wbl_request *q = or_default(request, &room);
-    int rc = wb_run_begin(&run, h, err);
-    if (rc == 0)
-        rc = check_request(&run, q);
+    int rc = begin(h, &run, request, &q, err);
     if (rc == 0)
         rc = wb_run_files(&run, goal == WB_GOAL_DOWN);
     if (rc == 0)
-        rc = wb_run_open(&run, !q->dry_run);
+        rc = wb_run_open(&run, !q.dry_run);
     if (rc == 0)
         rc = wb_run_load(&run, false);
     if (rc == 0)
-        rc = execute(&run, q, goal);
+        rc = execute(&run, &q, goal);
+    wb_report_rest(&run);
     if (run.state.ns_first) {
         int rc2 = wb_report_fill(&run, false); /* as it is now, also after a failure */
         rc = rc >= 0 && rc2 != 0 ? rc2 : rc;
@@ -245,37 +272,34 @@ int wbl_redo(wbl_handle *h, const wbl_request *q, wbl_error *err) { return run_g
 
 /* ---- the calls that look ---- */
 
-static int look(wbl_handle *h, wb_run *run, const wbl_request *q, bool with_text, wbl_error *err)
+static int look(wbl_handle *h, wb_run *run, const wbl_request *given, wbl_request *q, wbl_error *err)
 {
-    int rc = wb_run_begin(run, h, err);
-    if (rc == 0)
-        rc = check_request(run, q);
+    int rc = begin(h, run, given, q, err);
     if (rc == 0)
         rc = wb_run_files(run, false);
     if (rc == 0)
         rc = wb_run_open(run, false);
     if (rc == 0)
-        rc = wb_run_load(run, with_text);
+        rc = wb_run_load(run, false);
     return rc;
 }
 
 int wbl_plan(wbl_handle *h, const wbl_request *request, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
-    wbl_request room;
+    wbl_request q;
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
-    const wbl_request *q = or_default(request, &room);
-    int rc = look(h, &run, q, false, err ? err : &room_for_error);
+        return wb_bad_call(err, "no handle");
+    int rc = look(h, &run, request, &q, err ? err : &room_for_error);
     if (rc == 0)
-        rc = plan_once(&run, q, WB_GOAL_UP);
+        rc = plan_once(&run, &q, WB_GOAL_UP, true);
     if (rc == 0)
-        rc = wb_report_steps(&run, q->with_sql);
+        rc = wb_report_steps(&run, q.with_sql);
     if (run.graph.namespaces && rc == 0)
         rc = wb_report_fill(&run, false);
-    if (rc == 0 && q->plan_file)
-        rc = write_plan(&run, q, q->plan_file);
+    if (rc == 0 && q.plan_file)
+        rc = write_plan(&run, &q, q.plan_file);
     if (rc == 0 && run.plan.count == 0)
         rc = WBL_NO_CHANGE;
     return wb_run_end(&run, rc);
@@ -304,7 +328,7 @@ static int narrow(wb_run *run, const wbl_request *q)
             kept[n++] = r->namespaces[i];
     for (uint32_t k = 0; k < q->namespace_count; k++)
         if (!wb_graph_find(&run->graph, q->namespaces[k], NULL))
-            return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no namespace \"%s\"", q->namespaces[k]);
+            return wb_no_namespace(run, q->namespaces[k]);
     r->namespaces = kept;
     r->namespace_count = n;
     return 0;
@@ -313,43 +337,56 @@ static int narrow(wb_run *run, const wbl_request *q)
 int wbl_status(wbl_handle *h, const wbl_request *request, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
-    wbl_request room;
+    wbl_request q;
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
-    const wbl_request *q = or_default(request, &room);
-    int rc = look(h, &run, q, false, err ? err : &room_for_error);
+        return wb_bad_call(err, "no handle");
+    int rc = look(h, &run, request, &q, err ? err : &room_for_error);
     if (rc == 0) {
         settle(&run);
         rc = wb_report_fill(&run, true);
     }
     if (rc == 0)
-        rc = narrow(&run, q);
+        rc = narrow(&run, &q);
     return wb_run_end(&run, rc);
+}
+
+/* What was reverted and taken away is still in the history, and may be asked for. */
+static int known_to_history(wb_run *run, const wbl_request *q)
+{
+    for (uint32_t k = 0; k < q->namespace_count; k++) {
+        bool is_known = wb_graph_find(&run->graph, q->namespaces[k], NULL) != NULL;
+        for (size_t i = 0; i < run->history.count && !is_known; i++)
+            is_known = strcmp(run->history.records[i].ns, q->namespaces[k]) == 0;
+        if (!is_known)
+            return wb_no_namespace(run, q->namespaces[k]);
+    }
+    return 0;
 }
 
 int wbl_history(wbl_handle *h, const wbl_request *request, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
-    wbl_request room;
+    wbl_request q;
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
-    const wbl_request *q = or_default(request, &room);
-    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+        return wb_bad_call(err, "no handle");
+    int rc = begin(h, &run, request, &q, err ? err : &room_for_error);
     if (rc == 0)
         rc = wb_run_files(&run, true);
     if (rc == 0)
         rc = wb_run_open(&run, false);
     if (rc == 0)
         rc = wb_run_load(&run, true);
+    if (rc == 0)
+        rc = known_to_history(&run, &q);
     size_t kept = 0;
     for (size_t i = 0; rc == 0 && i < run.history.count; i++)
-        if (asks_for(q, run.history.records[i].ns))
+        if (asks_for(&q, run.history.records[i].ns))
             run.history.records[kept++] = run.history.records[i];
     if (rc == 0) {
         run.history.count = kept;
-        rc = wb_report_attempts(&run, q->steps > 0 ? (uint64_t)q->steps : 0);
+        rc = wb_report_attempts(&run, q.steps > 0 ? (uint64_t)q.steps : 0);
     }
     return wb_run_end(&run, rc);
 }
@@ -379,27 +416,45 @@ static int read_every_script(wb_run *run)
             }
         }
         if (!m->is_code) {
+            wb_script_info *info = m->up.info; /* the checks that follow ask for directives, and for nothing of the text */
             wb_script_release(&m->up);
             wb_script_release(&m->down);
+            m->up.info = info;
         }
     }
+    return 0;
+}
+
+/* Those of the namespaces that were asked for, and those that are of none. */
+static int narrow_findings(wb_run *run, const wbl_request *q)
+{
+    wb_findings *found = &run->h->findings;
+    size_t kept = 0, errors = 0;
+    for (uint32_t k = 0; k < q->namespace_count; k++)
+        if (!wb_graph_find(&run->graph, q->namespaces[k], NULL))
+            return wb_no_namespace(run, q->namespaces[k]);
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->items[i].ns && !asks_for(q, found->items[i].ns))
+            continue;
+        errors += found->items[i].severity == WBL_ERROR;
+        found->items[kept++] = found->items[i];
+    }
+    found->count = kept;
+    found->errors = errors;
     return 0;
 }
 
 int wbl_validate(wbl_handle *h, const wbl_request *request, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
-    wbl_request room;
+    wbl_request q;
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
+        return wb_bad_call(err, "no handle");
     if (!err)
         err = &room_for_error;
-    const wbl_request *q = or_default(request, &room);
-    bool connects = h->driver && !q->check_files_only;
-    int rc = wb_run_begin(&run, h, err);
-    if (rc == 0)
-        rc = check_request(&run, q);
+    int rc = begin(h, &run, request, &q, err);
+    bool connects = h->driver && !q.check_files_only;
     if (rc == 0)
         rc = wb_run_files(&run, false);
     if (rc == 0 && connects)
@@ -407,7 +462,8 @@ int wbl_validate(wbl_handle *h, const wbl_request *request, wbl_error *err)
     if (rc == 0 && connects)
         rc = wb_run_load(&run, false);
     if (rc == 0 && !connects) {
-        run.sql = (wb_sql_options){ .dialect = h->driver ? wb_dialect_of(h->driver->name) : WB_SQL_POSTGRES };
+        wb_dialect dialect = h->driver ? wb_dialect_of(h->driver->name) : WB_SQL_POSTGRES;
+        run.sql = (wb_sql_options){ .dialect = dialect, .backslash_quotes = dialect == WB_SQL_MYSQL }; /* its default */
         rc = wb_graph_make(&run.cx, run.mem, &run.set, &h->config, NULL, 0, &h->findings, &run.graph);
     }
     if (rc == 0 && connects)
@@ -416,11 +472,13 @@ int wbl_validate(wbl_handle *h, const wbl_request *request, wbl_error *err)
         rc = read_every_script(&run);
     if (rc == 0)
         rc = wb_plan_validate(&run.cx, run.mem, &run.graph, &run.set, connects ? &run.state : NULL, &h->findings);
+    if (rc == 0)
+        rc = narrow_findings(&run, &q);
     if (rc >= 0 && connects) {
         int rc2 = wb_report_fill(&run, true);
         rc = rc2 != 0 ? rc2 : rc;
     }
-    if (q->verbose && run.has_set) {
+    if (q.verbose && run.has_set) {
         h->report.paths = run.set.passed_over;
         h->report.path_count = (uint32_t)run.set.passed_count;
     }
@@ -432,14 +490,11 @@ int wbl_validate(wbl_handle *h, const wbl_request *request, wbl_error *err)
 int wbl_verify(wbl_handle *h, const wbl_request *request, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
-    wbl_request room;
+    wbl_request q;
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
-    const wbl_request *q = or_default(request, &room);
-    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
-    if (rc == 0)
-        rc = check_request(&run, q);
+        return wb_bad_call(err, "no handle");
+    int rc = begin(h, &run, request, &q, err ? err : &room_for_error);
     if (rc == 0)
         rc = wb_run_files(&run, true);
     if (rc == 0)
@@ -448,8 +503,11 @@ int wbl_verify(wbl_handle *h, const wbl_request *request, wbl_error *err)
         rc = wb_run_load(&run, false);
     if (rc == 0)
         rc = wb_report_fill(&run, false);
+    for (uint32_t k = 0; rc == 0 && k < q.namespace_count; k++)
+        if (!wb_graph_find(&run.graph, q.namespaces[k], NULL))
+            rc = wb_no_namespace(&run, q.namespaces[k]);
     if (rc == 0)
-        rc = wb_verify(&run, q);
+        rc = wb_verify(&run, &q);
     return wb_run_end(&run, rc);
 }
 
@@ -458,7 +516,7 @@ int wbl_config(wbl_handle *h, wbl_error *err)
     wbl_error room_for_error = { 0 };
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
+        return wb_bad_call(err, "no handle");
     int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
     h->report.settings = h->config.settings;
     h->report.setting_count = (uint32_t)h->config.setting_count;
@@ -474,21 +532,23 @@ static int files_written(wb_run *run, const char **paths, size_t count)
     return 0;
 }
 
-int wbl_new(wbl_handle *h, const wbl_new_options *o, wbl_error *err)
+int wbl_new(wbl_handle *h, const wbl_new_options *options, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
+    wbl_new_options o;
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
+        return wb_bad_call(err, "no handle");
     int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
-    if (rc == 0 && (!o || o->size != sizeof *o))
-        rc = wb_fail(&run.cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the options were not set up with wbl_new_options_init()");
+    wbl_new_options_init(&o);
+    if (rc == 0)
+        rc = options ? wb_take_new_options(&run.cx, options, &o) : wb_bad_call(run.cx.err, "wbl_new() needs options");
     const wb_driver *driver = h->driver; /* the next number counts the files of every database */
     h->driver = NULL;
     if (rc == 0)
         rc = wb_run_files(&run, true);
     h->driver = driver;
-    if (rc == WBL_E_INVALID && o && o->renumber)
+    if (rc == WBL_E_INVALID && o.renumber)
         rc = 0; /* two files of one version are what it is there to mend */
     char now[16];
     struct tm tm;
@@ -497,7 +557,7 @@ int wbl_new(wbl_handle *h, const wbl_new_options *o, wbl_error *err)
     size_t count = 0;
     if (rc == 0 && (!gmtime_r(&t, &tm) || strftime(now, sizeof now, "%Y%m%d%H%M%S", &tm) == 0))
         rc = wb_fail(&run.cx, WBL_E_INTERNAL, WBL_EFFECT_NONE, "the clock of this machine tells no time");
-    const wb_newfile_request q = { .options = o, .set = &run.set, .config = &h->config, .base_fd = h->base_fd, .now = now };
+    const wb_newfile_request q = { .options = &o, .set = &run.set, .config = &h->config, .base_fd = h->base_fd, .now = now };
     if (rc == 0)
         rc = wb_newfile_write(&run.cx, run.mem, &q, &paths, &count);
     if (rc == 0)

@@ -24,8 +24,8 @@ static int current_of(wb_run *run, const char *ns, const char **version, const c
 {
     size_t index = 0;
     *version = *key = NULL;
-    if (!ns && run->graph.count > 1)
-        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "which namespace? There are %zu", run->graph.count);
+    if (!ns && run->graph.count > 1 && !wb_graph_find(&run->graph, WB_DEFAULT_NS, &index))
+        return wb_which_namespace(run);
     if (run->graph.count == 0 || (ns && !wb_graph_find(&run->graph, ns, &index)))
         return 0; /* nothing of it is known: nothing is applied */
     const wb_item *it = wb_state_current(&run->state, index);
@@ -55,7 +55,7 @@ int wbl_version(wbl_handle *h, const char *ns, char *out, size_t size, wbl_error
 {
     wbl_error room_for_error = { 0 };
     if (!h || !out || !size)
-        return WBL_E_INVALID;
+        return wb_bad_call(err, h ? "no room for the version" : "no handle");
     return version_of(h, ns, out, size, false, err ? err : &room_for_error);
 }
 
@@ -64,7 +64,7 @@ int wbl_version_number(wbl_handle *h, const char *ns, int64_t *out, wbl_error *e
     wbl_error room_for_error = { 0 };
     char text[64];
     if (!h || !out)
-        return WBL_E_INVALID;
+        return wb_bad_call(err, h ? "no room for the version" : "no handle");
     if (!err)
         err = &room_for_error;
     int rc = version_of(h, ns, text, sizeof text, true, err);
@@ -81,11 +81,17 @@ int wbl_version_number(wbl_handle *h, const char *ns, int64_t *out, wbl_error *e
 
 /* ---- check ---- */
 
-static const char *command_of(const wbl_handle *h) { return h->config.command_name ? h->config.command_name : "whimbrel"; }
-
 static int not_applied(wb_run *run, const char *ns)
 {
-    int rc = wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%s schema not applied \xe2\x80\x94 run '%s up'", ns, command_of(run->h));
+    int rc = wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%s schema not applied \xe2\x80\x94 run '%s up'", ns, wb_command_of(run->h));
+    if (!wb_graph_find(&run->graph, ns, NULL)) { /* a service may ask without the files; or the name is misspelt */
+        const char **names = wb_arena_get(run->mem, (run->graph.count + 1) * sizeof *names);
+        for (size_t i = 0; names && i < run->graph.count; i++)
+            names[i] = run->graph.namespaces[i].name;
+        const char *near = names ? wb_nearest(ns, names, run->graph.count) : NULL;
+        if (near)
+            wb_hint(&run->cx, "There is no namespace %s; did you mean %s?", ns, near);
+    }
     return rc;
 }
 
@@ -106,7 +112,7 @@ static int check_minimum(wb_run *run, const char *minimum)
     if (!have)
         return not_applied(run, ns);
     return wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%s is at version %s, and %s is needed \xe2\x80\x94 run '%s up'", ns, version, wanted,
-                   command_of(run->h));
+                   wb_command_of(run->h));
 }
 
 static int check_defaults(wb_run *run)
@@ -125,8 +131,8 @@ static int check_pending(wb_run *run)
         const wb_item *it = &run->state.items[i];
         if (it->migration && run->graph.namespaces[it->ns_index].is_enabled &&
             (it->state == WBL_STATE_PENDING || it->state == WBL_STATE_FAILED || it->state == WBL_STATE_UNKNOWN))
-            return wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%s %s is not applied \xe2\x80\x94 run '%s up'", it->ns, it->version,
-                           command_of(run->h));
+            return wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, WB_LABEL " is not applied \xe2\x80\x94 run '%s up'", WB_LABEL_OF(it),
+                           wb_command_of(run->h));
     }
     return 0;
 }
@@ -138,7 +144,7 @@ static int check_once(wbl_handle *h, wb_run *run, const wbl_check_options *o, wb
         return rc;
     if (!run->has_ledger)
         return wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%s table not found \xe2\x80\x94 run '%s up'", h->config.ledger_table,
-                       command_of(h));
+                       wb_command_of(h));
     for (uint32_t i = 0; rc == 0 && i < o->minimum_count; i++)
         rc = check_minimum(run, o->minimums[i]);
     if (rc == 0 && o->minimum_count == 0)
@@ -150,15 +156,29 @@ static int check_once(wbl_handle *h, wb_run *run, const wbl_check_options *o, wb
     return rc;
 }
 
+static int take_options(wb_ctx *cx, const wbl_check_options *given, wbl_check_options *o)
+{
+    int rc = wb_take_check_options(cx, given, o);
+    if (rc == 0 && o->minimum_count && !o->minimums)
+        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "minimums is NULL, and minimum_count is not 0");
+    for (uint32_t i = 0; rc == 0 && i < o->minimum_count; i++)
+        if (!o->minimums[i])
+            return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "minimums[%u] is NULL", i);
+    return rc;
+}
+
 int wbl_check(wbl_handle *h, const wbl_check_options *options, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
-    wbl_check_options room;
+    wbl_check_options o;
     wb_run run;
-    if (!h || (options && options->size != sizeof *options))
-        return WBL_E_INVALID;
-    wbl_check_options_init(&room);
-    int rc = check_once(h, &run, options ? options : &room, err ? err : &room_for_error);
+    if (!h)
+        return wb_bad_call(err, "no handle");
+    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+    if (rc == 0)
+        rc = take_options(&run.cx, options, &o);
+    if (rc == 0)
+        rc = check_once(h, &run, &o, err ? err : &room_for_error);
     return wb_run_end(&run, rc);
 }
 
@@ -187,26 +207,29 @@ static int wait_once(wbl_handle *h, const wbl_check_options *o, wbl_error *err)
 int wbl_wait(wbl_handle *h, const wbl_check_options *options, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
-    wbl_check_options room;
-    if (!h || (options && options->size != sizeof *options))
-        return WBL_E_INVALID;
+    wbl_check_options o;
+    if (!h)
+        return wb_bad_call(err, "no handle");
     if (!err)
         err = &room_for_error;
-    wbl_check_options_init(&room);
-    const wbl_check_options *o = options ? options : &room;
+    wb_error_clear(err);
+    wb_ctx cx = { .err = err, .cancel = &h->cancel };
+    int rc = take_options(&cx, options, &o);
+    if (rc != 0)
+        return rc;
     int64_t began = wb_now_ms();
     for (;;) {
-        int rc = wait_once(h, o, err);
+        rc = wait_once(h, &o, err);
         bool may_come = rc == WBL_CHECK_FAILED || (rc == WBL_E_CONNECT && err->is_retryable) || rc == WBL_E_OUTCOME;
         if (!may_come)
             return rc;
-        if (h->cancel)
-            return WBL_E_CANCELLED;
-        if (o->wait_ms >= 0 && wb_now_ms() - began >= o->wait_ms) {
-            wb_ctx cx = { .err = err };
-            char why[300];
+        if (wb_cancelled(&cx))
+            return wb_fail(&cx, WBL_E_CANCELLED, WBL_EFFECT_NONE, "cancelled while waiting");
+        if (o.wait_ms >= 0 && wb_now_ms() - began >= o.wait_ms) {
+            char why[300], span[32];
+            wb_span_text(o.wait_ms, span);
             wb_copy_text(why, sizeof why, err->message, strlen(err->message));
-            return wb_fail(&cx, WBL_E_TIMEOUT, WBL_EFFECT_NONE, "waited %.1f s: %s", (double)o->wait_ms / 1000.0, why);
+            return wb_fail(&cx, WBL_E_TIMEOUT, WBL_EFFECT_NONE, "waited %s: %s", span, why);
         }
         wb_sleep_ms(WAIT_POLL_MS);
     }

@@ -1,8 +1,8 @@
 /*
  * engine.h - what the files of the engine share: the handle, and the state of one call.
  *
- * A call is a wb_run: run.c takes it through its phases (files, open, lock, load, settle, plan), apply.c executes the
- * steps, verify.c remembers the catalog, report.c tells the outcome. Nothing of this is public.
+ * A call is a wb_run: calls.c takes it through its phases (run.c, connect.c, compare.c: files, open, lock, load, settle,
+ * plan), apply.c executes the steps, verify.c remembers the catalog, report.c tells the outcome. Nothing of this is public.
  */
 #ifndef WB_ENGINE_H
 #define WB_ENGINE_H
@@ -22,7 +22,7 @@ struct wbl_handle {
     wbl_options options;               /* strings copied */
     wb_config config;
     int base_fd;                       /* of working_dir; AT_FDCWD */
-    volatile int cancel;
+    int cancel;                        /* atomic: wbl_cancel() comes from any thread and from signal handlers */
     wb_extra *extra;
     size_t extra_count, extra_cap;
     char session_id[37];               /* shown to the server, to know our own ghosts */
@@ -64,12 +64,23 @@ typedef struct wb_run {
     const char *cursor;                /* single-row ledgers: the version that the row holds; NULL: no row */
     bool cursor_dirty;
     size_t step_index;                 /* of the step that runs, for events */
+    wbl_migration *told;               /* the report's steps, of which those of this plan begin at told_first */
+    size_t told_first;
+    const wb_step *told_plan;          /* the plan that they were made from */
     uint32_t reconnects;
     bool was_overtaken;                /* another run went on with a migration that this one had begun */
     wb_object *before;                 /* catalog before the namespace that runs now; NULL: not read */
     size_t before_count;
+    wb_arena catalogs[2];              /* the catalog at hand and the one before it: with many namespaces there are many */
+    int catalog_at;                    /* which of them holds `before` */
     bool remembers;                    /* the catalog is recorded after this run */
 } wb_run;
+
+/* In "run '... up'" */
+static inline const char *wb_command_of(const wbl_handle *h)
+{
+    return h->config.command_name ? h->config.command_name : "whimbrel";
+}
 
 /* Another runner was faster: load again and plan anew. Never leaves the engine. */
 #define WB_AGAIN 1000
@@ -78,7 +89,16 @@ typedef struct wb_run {
 /* Tags of our row operations, so that a failure tells which one it was. */
 enum { WB_TAG_LEDGER = 1, WB_TAG_HISTORY = 2, WB_TAG_PROGRESS = 3 };
 
-/* run.c: the phases */
+/* api.c: a copy of the caller's struct, however old or new the header is that it was compiled with; NULL: defaults */
+int wb_take_options(wb_ctx *, const wbl_options *, wbl_options *out);
+int wb_take_source(wb_ctx *, const wbl_source *, wbl_source *out);
+int wb_take_code_migration(wb_ctx *, const wbl_code_migration *, wbl_code_migration *out);
+int wb_take_request(wb_ctx *, const wbl_request *, wbl_request *out);
+int wb_take_check_options(wb_ctx *, const wbl_check_options *, wbl_check_options *out);
+int wb_take_new_options(wb_ctx *, const wbl_new_options *, wbl_new_options *out);
+int wb_bad_call(wbl_error *, const char *what);                    /* WBL_E_INVALID */
+
+/* run.c, connect.c, compare.c: the phases */
 int wb_run_begin(wb_run *, wbl_handle *, wbl_error *err);
 int wb_run_end(wb_run *, int rc);                                  /* releases, fills the report's totals; returns rc */
 int wb_run_files(wb_run *, bool may_be_missing);
@@ -88,9 +108,15 @@ int wb_run_reload(wb_run *);                                       /* after WB_A
 int wb_run_tables(wb_run *);                                       /* creates what is missing */
 int wb_run_relock(wb_run *);                                       /* after a lost connection: reopen, lock, end our ghost */
 int wb_run_script(wb_run *, wb_migration *, wb_script *);          /* load, read, put variables in */
+#define WB_KEPT_MAX ((size_t)65536)                                /* a longer up script is not kept in the history */
+int wb_run_first_sight(wb_run *, wb_item *, wb_record *);          /* checksums of its file go into the record; the text is released */
+int wb_run_stored_down(wb_run *, wb_item *);                       /* its file is gone: a migration with the down script of the history */
 int wb_run_compare(wb_run *);                                      /* applied files against their checksums */
 int wb_run_pending_scripts(wb_run *);
-int wb_run_plan(wb_run *, const wbl_request *, enum wb_goal);
+int wb_run_applied_requirements(wb_run *);                         /* before a down: what their files require */
+int wb_run_plan(wb_run *, const wbl_request *, enum wb_goal, bool is_preview);
+int wb_no_namespace(wb_run *, const char *name);                   /* fails, with the nearest one */
+int wb_which_namespace(wb_run *);                                  /* fails, since there are several */
 int wb_run_external(wb_run *);                                     /* notes what people did by hand; adopts rows without history */
 wb_record wb_run_record(const wb_run *, const wb_item *, const char *action, const char *state);
 void wb_run_event(wb_run *, wbl_event *);
@@ -107,7 +133,9 @@ int wb_verify(wb_run *, const wbl_request *);
 
 /* report.c */
 int wb_report_fill(wb_run *, bool with_migrations);
-int wb_report_steps(wb_run *, bool with_sql);
+int wb_report_steps(wb_run *, bool with_sql);                      /* of the plan; what an earlier one has done stays */
+void wb_report_outcome(wb_run *, const wb_step *, int outcome, int64_t duration_ms); /* one step has ended */
+void wb_report_rest(wb_run *);                                     /* the state of the steps that did not run */
 int wb_report_attempts(wb_run *, uint64_t limit);
 void wb_report_migration(const wb_run *, const wb_item *, wbl_migration *out);
 void wb_report_step(const wb_run *, const wb_step *, wbl_migration *out);

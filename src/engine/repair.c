@@ -7,6 +7,16 @@
 
 #include <stdlib.h>
 
+/* What a target is protected from is a hasty word, so these need a second one. */
+static int refuse_protected(wb_run *run, const char *what)
+{
+    if (!run->h->config.is_protected || run->h->options.confirmed)
+        return 0;
+    int rc = wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "this %s a protected target", what);
+    wb_hint(&run->cx, "Say yes with --yes.");
+    return rc;
+}
+
 /* ---- one transaction of ledger and history rows ---- */
 
 struct editor {
@@ -59,28 +69,23 @@ static int note(struct editor *e, wb_item *it, const char *action, const char *s
     if (!r.id)
         return wb_nomem(&run->cx);
     r.note = text;
-    if (strcmp(state, "applied") == 0 && it->migration && !it->migration->is_code && it->migration->up.exists) {
-        wb_script *s = &it->migration->up;
-        int rc = wb_script_load(&run->cx, it->migration, s);
-        if (rc != 0)
-            return rc;
-        wb_sql_token_hash(&run->sql, s->text, s->len, s->tokens);
-        r.sha256 = s->sha256;
-        r.tokens = s->tokens;
-    }
-    int rc = start(e);
+    int rc = strcmp(state, "applied") == 0 ? wb_run_first_sight(run, it, &r) : 0;
+    if (rc == 0)
+        rc = start(e);
     return rc == 0 ? wb_history_add(&run->cx, run->h->session, &run->history, &r, false, WB_TAG_HISTORY) : rc;
 }
 
 /* ---- force and baseline ---- */
 
-static int prepare(wb_run *run, wbl_handle *h, bool needs_files, wbl_error *err)
+static int prepare(wb_run *run, wbl_handle *h, bool needs_files, bool changes, wbl_error *err)
 {
     int rc = wb_run_begin(run, h, err);
+    if (rc == 0 && changes)
+        rc = refuse_protected(run, "changes what is recorded of");
     if (rc == 0)
         rc = wb_run_files(run, !needs_files);
     if (rc == 0)
-        rc = wb_run_open(run, true);
+        rc = wb_run_open(run, changes);
     return rc == 0 ? wb_run_load(run, false) : rc;
 }
 
@@ -89,14 +94,10 @@ static int choose_ns(wb_run *run, const char *ns, size_t *index)
     if (ns) {
         if (wb_graph_find(&run->graph, ns, index))
             return 0;
-        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no namespace \"%s\"", ns);
+        return wb_no_namespace(run, ns);
     }
     *index = 0;
-    if (run->graph.count == 1)
-        return 0;
-    int rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "which namespace? There are %zu", run->graph.count);
-    wb_hint(&run->cx, "Say it with --namespace NAME.");
-    return rc;
+    return run->graph.count == 1 || wb_graph_find(&run->graph, WB_DEFAULT_NS, index) ? 0 : wb_which_namespace(run);
 }
 
 static int parse_version(wb_run *run, const char *version, const char **key)
@@ -105,7 +106,7 @@ static int parse_version(wb_run *run, const char *version, const char **key)
     if (strcmp(version, "-1") == 0)
         return 0;
     if (!wb_version_valid(run->set.order, version))
-        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "\"%s\" is no version", version);
+        return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "\"%s\" is not a version", version);
     *key = wb_version_key(run->mem, run->set.order, version, strlen(version));
     if (!*key)
         return wb_nomem(&run->cx);
@@ -127,6 +128,9 @@ static wb_item *new_item(wb_run *run, size_t ns_index, const char *version, cons
     return it;
 }
 
+/* The history holds an attempt that the ledger's row alone does not settle. */
+static bool is_unsettled(const wb_item *it) { return it->state == WBL_STATE_FAILED || it->state == WBL_STATE_UNKNOWN; }
+
 static int force_rows(struct editor *e, size_t ns, const char *key, wb_item *target, const char *action, bool reverts)
 {
     wb_run *run = e->run;
@@ -135,12 +139,14 @@ static int force_rows(struct editor *e, size_t ns, const char *key, wb_item *tar
         wb_item *it = &run->state.items[run->state.ns_first[ns] + i];
         bool below = key && wb_version_cmp(run->set.order, it->key, key) <= 0;
         bool is_applied = it->row && !it->row->is_dirty;
-        if (below && !is_applied) {
-            rc = edit(e, it, it->row ? WB_CHANGE_CLEAN : WB_CHANGE_APPLY, NULL);
+        if (below && (!is_applied || is_unsettled(it))) {
+            if (!is_applied)
+                rc = edit(e, it, it->row ? WB_CHANGE_CLEAN : WB_CHANGE_APPLY, NULL);
             if (rc == 0)
                 rc = note(e, it, action, "applied", NULL);
-        } else if (!below && it->row && reverts) {
-            rc = edit(e, it, WB_CHANGE_REVERT, NULL);
+        } else if (!below && reverts && (it->row || is_unsettled(it))) {
+            if (it->row)
+                rc = edit(e, it, WB_CHANGE_REVERT, NULL);
             if (rc == 0)
                 rc = note(e, it, action, "reverted", NULL);
         }
@@ -165,7 +171,7 @@ static int force_single(struct editor *e, size_t ns, const char *key, wb_item *t
     for (size_t i = 0; rc == 0 && i < run->state.ns_count[ns]; i++) {
         wb_item *it = &run->state.items[run->state.ns_first[ns] + i];
         bool below = key && wb_version_cmp(run->set.order, it->key, key) <= 0;
-        if (below != (it->state == WBL_STATE_APPLIED))
+        if (below != (it->state == WBL_STATE_APPLIED) || is_unsettled(it))
             rc = note(e, it, action, below ? "applied" : "reverted", NULL);
     }
     return rc;
@@ -176,9 +182,9 @@ static int set_version(wbl_handle *h, const char *ns, const char *version, const
     wbl_error room_for_error = { 0 };
     wb_run run;
     if (!h || !version)
-        return WBL_E_INVALID;
+        return wb_bad_call(err, h ? "which version?" : "no handle");
     bool is_force = strcmp(action, "force") == 0;
-    int rc = prepare(&run, h, false, err ? err : &room_for_error);
+    int rc = prepare(&run, h, false, true, err ? err : &room_for_error);
     size_t index = 0;
     const char *key = NULL;
     if (rc == 0)
@@ -188,7 +194,8 @@ static int set_version(wbl_handle *h, const char *ns, const char *version, const
     for (size_t i = 0; rc == 0 && !is_force && i < run.state.ns_count[index]; i++)
         if (run.state.items[run.state.ns_first[index] + i].row) {
             rc = wb_fail(&run.cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "namespace %s has a history already", run.graph.namespaces[index].name);
-            wb_hint(&run.cx, "A baseline is for a database without one. `whimbrel status` shows it, `whimbrel force` sets it.");
+            wb_hint(&run.cx, "A baseline is for a database without one. `%s status` shows it, `%s force` sets it.", wb_command_of(h),
+                    wb_command_of(h));
         }
     wb_item *target = rc == 0 && key ? wb_state_find(&run.state, &run.graph, run.graph.namespaces[index].name, key) : NULL;
     if (rc == 0 && key && !target && !(target = new_item(&run, index, version, key)))
@@ -227,25 +234,83 @@ static int show_item(wb_run *run, const wb_item *it)
     if (it->state != WBL_STATE_FAILED && !is_unknown)
         return 0;
     wbl_finding *f = wb_finding_add(&run->cx, &run->h->findings, is_unknown ? WBL_ERROR : WBL_WARNING, is_unknown ? "unknown" : "failed",
-                                    "%s %s: %s", it->ns, it->version, it->last && it->last->error ? it->last->error : "dirty in the ledger");
+                                    WB_LABEL ": %s", WB_LABEL_OF(it), it->last && it->last->error ? it->last->error : "dirty in the ledger");
     if (!f)
         return wb_nomem(&run->cx);
     f->ns = it->ns;
     f->version = it->version;
     f->name = it->name;
-    f->detail = it->last ? wb_arena_fmt(run->mem, "statements done: %u of %u; begun: %u", it->last->done, it->last->statements, it->last->begun) : NULL;
-    f->hint = is_unknown && it->resume_begun
-                  ? wb_arena_fmt(run->mem, "whimbrel repair %s %s --statement %u --did-run (or --did-not-run)", it->ns, it->version, it->resume_begun)
-              : is_unknown ? wb_arena_fmt(run->mem, "whimbrel repair %s %s --mark-applied (or --mark-reverted)", it->ns, it->version)
-                           : "Mend the file and run `whimbrel up`.";
-    return 0;
+    const char *command = wb_command_of(run->h);
+    bool is_stepwise = it->last && it->last->protocol == WBL_PROTOCOL_STEPWISE;
+    f->detail = is_stepwise ? wb_arena_fmt(run->mem, "statements done: %u of %u", it->last->done, it->last->statements) : NULL;
+    if (is_unknown && it->resume_begun)
+        f->hint = wb_arena_fmt(run->mem, "look at the data, then say which:\n"
+                               "  %s repair " WB_LABEL " --statement %u --did-run\n"
+                               "  %s repair " WB_LABEL " --statement %u --did-not-run",
+                               command, WB_LABEL_OF(it), it->resume_begun, command, WB_LABEL_OF(it), it->resume_begun);
+    else if (is_unknown)
+        f->hint = wb_arena_fmt(run->mem, "look at the database, then say which:\n"
+                               "  %s repair " WB_LABEL " --mark-applied\n  %s repair " WB_LABEL " --mark-reverted",
+                               command, WB_LABEL_OF(it), command, WB_LABEL_OF(it));
+    else if (it->is_reverting)
+        f->hint = wb_arena_fmt(run->mem, "`%s down%s%s` goes on from there.", command,
+                               wb_is_default_ns(it->ns) ? "" : " --namespace ", wb_label_ns(it->ns));
+    else
+        f->hint = wb_arena_fmt(run->mem, "Mend the file and run `%s up`; or say what holds now:\n"
+                               "  %s repair " WB_LABEL " --mark-applied\n  %s repair " WB_LABEL " --mark-reverted",
+                               command, command, WB_LABEL_OF(it), command, WB_LABEL_OF(it));
+    return f->hint && (!is_stepwise || f->detail) ? 0 : wb_nomem(&run->cx);
+}
+
+/* Checksum of the script up to the end of a statement. */
+static int seal(wb_run *run, const wb_script *s, uint32_t statement, char hex[65])
+{
+    wb_statement found;
+    wb_sql_options sql = run->sql;
+    sql.first_line = s->first_line;
+    int rc = wb_statement_find(&run->cx, &sql, s->text, s->len, statement, &found);
+    if (rc == 0)
+        wb_sql_token_hash(&sql, s->text, found.has_copy_data ? found.copy_offset + found.copy_len : found.offset + found.len, hex);
+    else
+        wb_at(&run->cx, s->shown ? s->shown : "", 0, 0);
+    return rc;
+}
+
+/* What ran may not change before the rest runs, so a statement that a person vouches for is sealed as the runner would have
+   done it. Without its script there is nothing to compare. */
+static int seal_done(wb_run *run, wb_item *it, uint32_t statement, const char **out)
+{
+    char hex[65];
+    int rc = 0;
+    bool has_file = it->migration && (it->is_reverting ? it->migration->down.exists : it->migration->up.exists);
+    if (!has_file && it->is_reverting && it->stored_down)
+        rc = wb_run_stored_down(run, it);
+    else if (!has_file)
+        return 0;
+    wb_script *s = rc != 0 ? NULL : it->is_reverting ? &it->migration->down : &it->migration->up;
+    if (rc == 0)
+        rc = wb_run_script(run, it->migration, s);
+    if (rc == 0 && it->last->done && it->last->done_sha256) {
+        rc = seal(run, s, it->last->done, hex);
+        if (rc == 0 && strcmp(hex, it->last->done_sha256) != 0) {
+            rc = wb_fail(&run->cx, WBL_E_DRIFT, WBL_EFFECT_NONE,
+                         "statements 1-%u of this script have run already, and they were changed since", it->last->done);
+            wb_hint(&run->cx, "Put them back first.");
+            wb_at(&run->cx, s->shown ? s->shown : "", 0, 0);
+        }
+    }
+    if (rc == 0)
+        rc = seal(run, s, statement, hex);
+    if (rc == 0 && !(*out = wb_arena_dup(run->mem, hex)))
+        rc = wb_nomem(&run->cx);
+    return rc;
 }
 
 static int settle_statement(struct editor *e, wb_item *it, uint32_t statement, bool did_run)
 {
     wb_run *run = e->run;
     if (it->state != WBL_STATE_UNKNOWN && it->state != WBL_STATE_FAILED)
-        return wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "%s %s is not in an unknown state", it->ns, it->version);
+        return wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, WB_LABEL " has no statement in doubt", WB_LABEL_OF(it));
     if (statement == 0 || statement != it->resume_begun)
         return wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the statement in question is %u, not %u", it->resume_begun, statement);
     wb_record r = wb_run_record(run, it, "repair", "failed");
@@ -256,33 +321,65 @@ static int settle_statement(struct editor *e, wb_item *it, uint32_t statement, b
     r.done = r.begun = did_run ? statement : statement - 1;
     r.note = did_run ? "a person says that the statement ran" : "a person says that the statement did not run";
     r.error = "interrupted";
-    int rc = start(e);
+    if (it->last) {
+        r.sha256 = it->last->sha256;
+        r.tokens = it->last->tokens;
+        r.done_sha256 = it->last->done_sha256;
+    }
+    int rc = did_run ? seal_done(run, it, statement, &r.done_sha256) : 0;
+    if (rc == 0)
+        rc = start(e);
     return rc == 0 ? wb_history_add(&run->cx, run->h->session, &run->history, &r, false, WB_TAG_HISTORY) : rc;
+}
+
+/* The highest applied version below an item; above: the one above it instead. NULL: none. */
+static const wb_item *applied_beside(const wb_run *run, const wb_item *it, bool above)
+{
+    const wb_item *all = run->state.items + run->state.ns_first[it->ns_index], *found = NULL;
+    for (size_t i = 0; i < run->state.ns_count[it->ns_index]; i++)
+        if (all[i].state == WBL_STATE_APPLIED && (above ? &all[i] > it : &all[i] < it))
+            found = &all[i];
+    return found;
+}
+
+static int mark_applied(struct editor *e, wb_item *it)
+{
+    int rc = 0;
+    if (e->run->ledger.shape->is_single_row) { /* a row that is further on stays where it is */
+        if (!applied_beside(e->run, it, true))
+            rc = edit(e, it, WB_CHANGE_APPLY, NULL);
+    } else if (!it->row || it->row->is_dirty) {
+        rc = edit(e, it, it->row ? WB_CHANGE_CLEAN : WB_CHANGE_APPLY, NULL);
+    }
+    return rc == 0 ? note(e, it, "repair", "applied", "marked as applied") : rc;
+}
+
+static int mark_reverted(struct editor *e, wb_item *it)
+{
+    wb_run *run = e->run;
+    bool is_single = run->ledger.shape->is_single_row;
+    const wb_item *below = applied_beside(run, it, false), *above = is_single ? applied_beside(run, it, true) : NULL;
+    int rc = 0;
+    if (above && it->state == WBL_STATE_APPLIED) {
+        rc = wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "%s has one row, and can't say that %s is not applied while %s is",
+                     run->h->report.ledger, it->version, above->version);
+        wb_hint(&run->cx, "Mark those above it as reverted first.");
+        return rc;
+    }
+    if (it->row || (is_single && run->cursor && !above))
+        rc = edit(e, it, WB_CHANGE_REVERT, below ? below->key : NULL);
+    return rc == 0 ? note(e, it, "repair", "reverted", "marked as reverted") : rc;
 }
 
 static int repair_item(struct editor *e, wb_item *it, int action, uint32_t statement)
 {
     wb_run *run = e->run;
-    int rc;
     switch (action) {
-    case WBL_REPAIR_MARK_APPLIED:
-        rc = run->ledger.shape->is_single_row || !it->row ? edit(e, it, WB_CHANGE_APPLY, NULL)
-             : it->row->is_dirty                          ? edit(e, it, WB_CHANGE_CLEAN, NULL) : 0;
-        return rc == 0 ? note(e, it, "repair", "applied", "marked as applied") : rc;
-    case WBL_REPAIR_MARK_REVERTED: {
-        const wb_item *below = NULL;
-        for (size_t i = 0; i < run->state.ns_count[it->ns_index]; i++) {
-            const wb_item *o = &run->state.items[run->state.ns_first[it->ns_index] + i];
-            if (o == it)
-                break;
-            below = o->state == WBL_STATE_APPLIED ? o : below;
-        }
-        rc = it->row || (run->ledger.shape->is_single_row && run->cursor) ? edit(e, it, WB_CHANGE_REVERT, below ? below->key : NULL) : 0;
-        return rc == 0 ? note(e, it, "repair", "reverted", "marked as reverted") : rc;
-    }
+    case WBL_REPAIR_MARK_APPLIED: return mark_applied(e, it);
+    case WBL_REPAIR_MARK_REVERTED: return mark_reverted(e, it);
     case WBL_REPAIR_ACCEPT_FILE:
         if (it->state != WBL_STATE_APPLIED || !it->migration)
-            return wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "%s %s is not applied, or has no file", it->ns, it->version);
+            return wb_fail(&run->cx, WBL_E_REFUSED, WBL_EFFECT_NONE, WB_LABEL " is not applied, or has no file", WB_LABEL_OF(it));
         return note(e, it, "repair", "applied", "the file as it is now was accepted");
     case WBL_REPAIR_STATEMENT_DID_RUN:
     case WBL_REPAIR_STATEMENT_DID_NOT_RUN:
@@ -292,13 +389,22 @@ static int repair_item(struct editor *e, wb_item *it, int action, uint32_t state
     }
 }
 
+static int no_version(wb_run *run, size_t ns, const char *version)
+{
+    const char *name = run->graph.namespaces[ns].name;
+    int rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "there is no version %s%s%s", version,
+                     wb_is_default_ns(name) ? "" : " of ", wb_label_ns(name));
+    wb_hint(&run->cx, "`%s status -v` lists them.", wb_command_of(run->h));
+    return rc;
+}
+
 int wbl_repair(wbl_handle *h, const char *ns, const char *version, int action, uint32_t statement, wbl_error *err)
 {
     wbl_error room_for_error = { 0 };
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
-    int rc = prepare(&run, h, true, err ? err : &room_for_error);
+        return wb_bad_call(err, "no handle");
+    int rc = prepare(&run, h, true, action != WBL_REPAIR_SHOW, err ? err : &room_for_error);
     struct editor e = { .run = &run };
     if (action == WBL_REPAIR_SHOW) {
         for (size_t i = 0; rc == 0 && i < run.state.count; i++)
@@ -312,10 +418,10 @@ int wbl_repair(wbl_handle *h, const char *ns, const char *version, int action, u
     if (rc == 0)
         rc = choose_ns(&run, ns, &index);
     if (rc == 0)
-        rc = version ? parse_version(&run, version, &key) : wb_fail(&run.cx, WBL_E_INVALID, WBL_EFFECT_NONE, "which version?");
+        rc = version ? parse_version(&run, version, &key) : wb_fail(&run.cx, WBL_E_INVALID, WBL_EFFECT_NONE, "it needs a version");
     wb_item *it = rc == 0 && key ? wb_state_find(&run.state, &run.graph, run.graph.namespaces[index].name, key) : NULL;
     if (rc == 0 && !it)
-        rc = wb_fail(&run.cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no version %s in namespace %s", version, run.graph.namespaces[index].name);
+        rc = no_version(&run, index, version);
     if (rc == 0)
         rc = repair_item(&e, it, action, statement);
     rc = finish(&e, rc);
@@ -333,9 +439,11 @@ int wbl_drop(wbl_handle *h, const char *confirm, wbl_error *err)
     wbl_error room_for_error = { 0 };
     wb_run run;
     if (!h)
-        return WBL_E_INVALID;
+        return wb_bad_call(err, "no handle");
     int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
     run.set = (wb_source_set){ .mem = run.mem };
+    if (rc == 0)
+        rc = refuse_protected(&run, "drops everything of");
     if (rc == 0)
         rc = wb_run_open(&run, true);
     if (rc == 0 && (!confirm || strcmp(confirm, h->session->server.database) != 0)) {

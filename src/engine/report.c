@@ -18,11 +18,11 @@ void wb_report_migration(const wb_run *run, const wb_item *it, wbl_migration *ou
     const wb_graph_ns *ns = &run->graph.namespaces[it->ns_index];
     *out = (wbl_migration){
         .ns = it->ns, .version = it->version, .name = it->name, .state = it->state, .is_dirty = it->is_dirty,
-        .path = m ? m->up.shown : NULL, .has_down = m && m->down.exists, .reason = it->reason,
-        .statements_done = it->resume_done, .duration_ms = -1,
+        .direction = it->is_reverting ? WBL_DOWN : WBL_UP, .path = m ? m->up.shown : NULL, .has_down = m && m->down.exists,
+        .reason = it->reason, .statements_done = it->resume_done, .statements_begun = it->resume_begun, .duration_ms = -1,
     };
-    if (m && m->up.is_directed)
-        out->statements = m->up.facts.statement_count;
+    if (m && m->up.info)
+        out->statements = m->up.info->facts.statement_count;
     if (!ns->is_enabled && it->state == WBL_STATE_PENDING)
         out->state = WBL_STATE_DISABLED;
     if (it->row)
@@ -51,15 +51,15 @@ void wb_report_step(const wb_run *run, const wb_step *st, wbl_migration *out)
         return;
     const wb_script *s = st->direction == WBL_UP ? &m->up : &m->down;
     out->path = s->shown;
-    out->statements = s->is_directed ? s->facts.statement_count : 0;
+    out->statements = s->info ? s->info->facts.statement_count : 0;
 }
 
 int wb_report_fill(wb_run *run, bool with_migrations)
 {
     wbl_report *r = &run->h->report;
     wbl_namespace *ns = wb_arena_get(run->mem, (run->graph.count + 1) * sizeof *ns);
-    wbl_migration *m = wb_arena_get(run->mem, (run->state.count + 1) * sizeof *m);
-    if (!ns || !m)
+    wbl_migration *m = with_migrations ? wb_arena_get(run->mem, (run->state.count + 1) * sizeof *m) : NULL;
+    if (!ns || (with_migrations && !m))
         return wb_nomem(&run->cx);
     r->applied_total = 0;
     for (size_t i = 0; i < run->graph.count; i++) {
@@ -94,23 +94,54 @@ int wb_report_fill(wb_run *run, bool with_migrations)
 int wb_report_steps(wb_run *run, bool with_sql)
 {
     wbl_report *r = &run->h->report;
-    wbl_migration *m = wb_arena_get(run->mem, (run->plan.count + 1) * sizeof *m);
+    wbl_migration *m = wb_arena_get(run->mem, (r->step_count + run->plan.count + 1) * sizeof *m);
+    size_t n = 0;
     if (!m)
         return wb_nomem(&run->cx);
-    for (size_t i = 0; i < run->plan.count; i++) {
+    for (size_t i = 0; i < r->step_count; i++) /* a plan that another runner overtook */
+        if (run->told[i].outcome == WBL_OUTCOME_DONE)
+            m[n++] = run->told[i];
+    run->told_first = n;
+    for (size_t i = 0; i < run->plan.count; i++, n++) {
         const wb_step *st = &run->plan.steps[i];
-        wb_report_step(run, st, &m[i]);
+        wb_report_step(run, st, &m[n]);
         if (with_sql && st->item->migration) {
             const wb_script *s = st->direction == WBL_UP ? &st->item->migration->up : &st->item->migration->down;
-            m[i].script = s->text ? wb_arena_str(run->mem, s->text, s->len) : NULL;
+            m[n].script = s->text ? wb_arena_str(run->mem, s->text, s->len) : NULL;
         }
     }
+    run->told = m;
+    run->told_plan = run->plan.steps;
     r->steps = m;
-    r->step_count = (uint32_t)run->plan.count;
-    r->plan_hash = run->plan.count ? run->plan.hash : NULL;
-    if (r->plan_hash && !(r->plan_hash = wb_arena_dup(run->mem, run->plan.hash)))
+    r->step_count = (uint32_t)n;
+    if (run->plan.count && !r->plan_hash && !(r->plan_hash = wb_arena_dup(run->mem, run->plan.hash)))
         return wb_nomem(&run->cx);
     return 0;
+}
+
+void wb_report_outcome(wb_run *run, const wb_step *st, int outcome, int64_t duration_ms)
+{
+    if (!run->told || run->told_plan != run->plan.steps)
+        return;
+    wbl_migration *m = &run->told[run->told_first + (size_t)(st - run->plan.steps)];
+    const char *script = m->script;
+    wb_report_step(run, st, m);
+    m->script = script;
+    m->outcome = outcome;
+    m->duration_ms = duration_ms;
+    if (outcome == WBL_OUTCOME_FAILED || outcome == WBL_OUTCOME_UNKNOWN) /* without memory the report's error says it */
+        m->error = run->cx.err ? wb_arena_dup(run->mem, run->cx.err->message) : NULL;
+}
+
+/* A redo reverts what it then applies: what did not run stands as the steps before it have left it. */
+void wb_report_rest(wb_run *run)
+{
+    for (size_t i = 0; run->told && run->told_plan == run->plan.steps && i < run->plan.count; i++) {
+        wbl_migration now, *m = &run->told[run->told_first + i];
+        wb_report_step(run, &run->plan.steps[i], &now);
+        if (m->outcome == WBL_OUTCOME_PENDING)
+            m->state = now.state;
+    }
 }
 
 int wb_report_attempts(wb_run *run, uint64_t limit)
@@ -212,6 +243,12 @@ static const char *protocol_text(int protocol)
     return protocol >= 0 && (size_t)protocol < WB_COUNT(names) ? names[protocol] : NULL;
 }
 
+static const char *outcome_text(int outcome)
+{
+    static const char *const names[] = { "pending", "done", "failed", "unknown" };
+    return outcome >= 0 && (size_t)outcome < WB_COUNT(names) ? names[outcome] : "unknown";
+}
+
 static void write_migration(struct writer *w, const wbl_migration *m, bool is_step)
 {
     open_(w, NULL, '{');
@@ -221,6 +258,8 @@ static void write_migration(struct writer *w, const wbl_migration *m, bool is_st
     if (is_step)
         text(w, "direction", m->direction == WBL_DOWN ? "down" : "up");
     text(w, "state", state_text(m->state));
+    if (is_step)
+        text(w, "outcome", outcome_text(m->outcome));
     optional(w, "path", m->path);
     optional(w, "protocol", protocol_text(m->protocol));
     optional(w, "reason", m->reason);
@@ -228,6 +267,8 @@ static void write_migration(struct writer *w, const wbl_migration *m, bool is_st
         number(w, "statements", m->statements);
     if (m->statements_done)
         number(w, "statements_done", m->statements_done);
+    if (m->statements_begun > m->statements_done)
+        number(w, "statements_begun", m->statements_begun);
     truth(w, "has_down", m->has_down);
     truth(w, "dirty", m->is_dirty);
     if (m->is_out_of_order)

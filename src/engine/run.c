@@ -1,20 +1,15 @@
 /*
- * run.c - the phases of a call before anything is executed: files, connection, lock, recorded state, plan.
+ * run.c - the phases of a call before anything is executed: files, recorded state, scripts, plan. The connection and the
+ * lock are in connect.c.
  *
  * The plan is made after the lock is ours, never before. Calls that only read take no lock and create nothing.
  */
 #include "engine/engine.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define LOCK_POLL_FIRST_MS 20
-#define LOCK_POLL_MAX_MS 500
-#define ANSWER_TIMEOUT_MS 30000
 
 /* ---- begin and end ---- */
 
@@ -43,6 +38,18 @@ static void on_progress(void *user, const char *phase, uint64_t done, uint64_t t
     wb_run_event(run, &e);
 }
 
+static void on_waiting(void *user, const char *text)
+{
+    wb_run *run = user;
+    wbl_migration m = { 0 };
+    wbl_event e = { .kind = WBL_EVENT_WAITING, .text = text };
+    if (run->step_index < run->plan.count) {
+        wb_report_step(run, &run->plan.steps[run->step_index], &m);
+        e.migration = &m;
+    }
+    wb_run_event(run, &e);
+}
+
 static const char *who_am_i(wb_arena *mem)
 {
     char host[128] = "";
@@ -60,7 +67,8 @@ int wb_run_begin(wb_run *run, wbl_handle *h, wbl_error *err)
     if (err)
         wb_error_clear(err);
     *run = (wb_run){ .h = h, .mem = &h->call, .started_ms = wb_now_ms() };
-    run->cx = (wb_ctx){ .err = err, .cancel = &h->cancel, .notice = on_notice, .progress = on_progress, .user = run };
+    run->cx = (wb_ctx){ .err = err, .cancel = &h->cancel, .notice = on_notice, .progress = on_progress,
+                        .waiting = on_waiting, .user = run };
     wb_arena_done(&h->call);
     h->findings = (wb_findings){ .mem = &h->call };
     h->report = (wbl_report){ .size = sizeof h->report };
@@ -71,17 +79,42 @@ int wb_run_begin(wb_run *run, wbl_handle *h, wbl_error *err)
     return run->who ? 0 : wb_nomem(&run->cx);
 }
 
+/* What the server refused was a statement of ours, and no file is to blame. */
+static void advise(wb_run *run)
+{
+    static const struct {
+        const char *sqlstate, *hint;
+    } rows[] = {
+        { "42501", "Grant the role what is missing: to read and write ledger and history, and CREATE on their schema for the first run." },
+        { "25006", "The database, the role or the server is set to read only: connect to one that can be written." },
+        { "3F000", "Create the schema, or name one that exists: search_path in the URL, or --ledger SCHEMA.NAME." },
+    };
+    const wbl_error *err = run->cx.err;
+    for (size_t i = 0; err && !err->file[0] && !err->hint[0] && i < WB_COUNT(rows); i++)
+        if (strcmp(err->sqlstate, rows[i].sqlstate) == 0)
+            wb_hint(&run->cx, "%s", rows[i].hint);
+}
+
 int wb_run_end(wb_run *run, int rc)
 {
     wbl_handle *h = run->h;
-    if (h->holds_lock && !h->options.keep_lock && h->session) {
+    if (rc == WBL_E_STATEMENT)
+        advise(run);
+    bool is_borrowed = h->options.connection != NULL;
+    if (h->holds_lock && (!h->options.keep_lock || is_borrowed) && h->session) {
         wbl_error scratch;
         wb_ctx cx = wb_run_quiet(run, &scratch);
         (void)h->driver->unlock(&cx, h->session, h->locks, h->lock_count); /* a lost connection has lost the lock as well */
         h->holds_lock = false;
     }
+    if (is_borrowed && h->session) { /* between two calls it is the caller's: settings, transactions, its end */
+        h->driver->close(h->session);
+        h->session = NULL;
+    }
     if (run->has_set)
         wb_source_done(&run->set);
+    wb_arena_done(&run->catalogs[0]);
+    wb_arena_done(&run->catalogs[1]);
     h->report.findings = h->findings.items;
     h->report.finding_count = (uint32_t)h->findings.count;
     h->report.duration_ms = wb_now_ms() - run->started_ms;
@@ -99,17 +132,6 @@ wb_ctx wb_run_quiet(wb_run *run, wbl_error *scratch)
 }
 
 /* ---- files ---- */
-
-static bool needs_numeric(const wb_source_set *set)
-{
-    for (size_t i = 0; i < set->migration_count; i++) {
-        const char *key = set->migrations[i].key;
-        size_t n = strlen(key);
-        if (n > 19 || (n == 19 && strcmp(key, "9223372036854775807") > 0))
-            return true;
-    }
-    return false;
-}
 
 int wb_run_files(wb_run *run, bool may_be_missing)
 {
@@ -140,234 +162,53 @@ int wb_run_files(wb_run *run, bool may_be_missing)
     return rc != 0 ? rc : wb_source_finish(&run->cx, &h->findings, &run->set);
 }
 
-/* ---- connection, lock, tables ---- */
+/* ---- recorded state ---- */
 
-static int connect_session(wb_run *run, bool writes)
+static int cmp_records(const void *a, const void *b)
 {
-    wbl_handle *h = run->h;
-    if (h->session && h->session_read_only && writes) { /* an embedded file that did not exist was not created */
-        h->driver->close(h->session);
-        h->session = NULL;
-    }
-    if (h->session)
-        return 0;
-    if (!h->driver) {
-        int rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no database URL");
-        wb_hint(&run->cx, "Give one with --url, in DATABASE_URL, or as `url:` in whimbrel.yaml (`whimbrel init` writes one).");
-        return rc;
-    }
-    char *application = wb_arena_fmt(&h->mem, "%s " WBL_VERSION " %s", h->config.application, h->session_id);
-    if (!application)
-        return wb_nomem(&run->cx);
-    const wb_open_options o = {
-        .url = &h->url,
-        .application = application,
-        .run_id = h->session_id,
-        .password = h->config.password,
-        .connect_timeout_ms = h->config.connect_timeout_ms,
-        .answer_timeout_ms = ANSWER_TIMEOUT_MS,
-        .busy_timeout_ms = h->config.lock_timeout_ms < 0 ? INT64_MAX / 4 : h->config.lock_timeout_ms,
-        .read_only = !writes,
-    };
-    int rc = h->options.connection ? h->driver->attach(&run->cx, h->options.connection, &o, &h->session)
-                                   : h->driver->open(&run->cx, &o, &h->session);
-    h->session_read_only = !writes;
-    h->holds_lock = false;
-    return rc;
+    const wb_record *x = *(const wb_record *const *)a, *y = *(const wb_record *const *)b;
+    int c = strcmp(x->ns, y->ns);
+    c = c ? c : strcmp(x->key, y->key);
+    return c ? c : x->seq < y->seq ? 1 : -1; /* the newest first */
 }
 
-static void say_waiting(wb_run *run, const wb_holder *who)
-{
-    char text[600];
-    snprintf(text, sizeof text, "%s%s%s, process %lld%s%s%s%s", who->application[0] ? who->application : "a session",
-             who->host[0] ? " on " : "", who->host, (long long)who->pid, who->since[0] ? ", since " : "", who->since,
-             who->state[0] ? ", " : "", who->state);
-    wbl_event e = { .kind = WBL_EVENT_WAITING, .text = text };
-    wb_run_event(run, &e);
-}
+static int cmp_ns(const void *name, const void *ns) { return strcmp(name, ((const wb_source_ns *)ns)->name); }
 
-static int lock_refused(wb_run *run, int64_t waited_ms, const wb_holder *who, bool known)
+/* The history's namespaces without files, of which something is left: an attempt in the middle of its statements, or what
+   the ledger does not know any more. One that was reverted in full is forgotten. */
+static int namespaces_of_history(wb_run *run, const char ***out, size_t *count, size_t *cap)
 {
-    int rc = wb_fail(&run->cx, WBL_E_LOCKED, WBL_EFFECT_NONE, "another run holds the lock (waited %.1f s)%s%s%s%s",
-                     (double)waited_ms / 1000.0, known ? ": " : "", known ? who->application : "",
-                     known && who->host[0] ? " on " : "", known ? who->host : "");
-    if (known)
-        wb_hint(&run->cx, "It is process %lld, since %s. Wait for it, or give more time with --lock-timeout 20m. When that "
-                "process ends, the server frees the lock by itself.", (long long)who->pid, who->since);
-    else
-        wb_hint(&run->cx, "Wait for it, or give more time with --lock-timeout 20m.");
-    if (run->cx.err)
-        run->cx.err->is_retryable = 1;
-    return rc;
-}
-
-/* One survey after the other until the locks are ours. Polling, never a blocking lock call: a session that blocks in an
-   advisory lock and CREATE INDEX CONCURRENTLY wait for each other (PostgreSQL 17 manual, CREATE INDEX). */
-static int survey_locked(wb_run *run, wb_survey *survey, int64_t timeout_ms, bool may_end_ghost)
-{
-    wbl_handle *h = run->h;
-    int64_t began = wb_now_ms(), pause = LOCK_POLL_FIRST_MS;
-    bool told = false, known = false;
-    wb_holder who = { 0 };
-    for (;;) {
-        int rc = h->driver->survey(&run->cx, h->session, run->mem, survey);
-        if (rc != 0 || survey->is_locked)
-            return rc;
-        int64_t waited = wb_now_ms() - began;
-        if (!told || may_end_ghost || (timeout_ms >= 0 && waited >= timeout_ms)) {
-            rc = h->driver->holder(&run->cx, h->session, survey->locks, survey->lock_count, &who);
-            if (rc < 0)
-                return rc;
-            known = rc == 0;
-            if (known && may_end_ghost && who.is_own_ghost && h->driver->end_ghost &&
-                (rc = h->driver->end_ghost(&run->cx, h->session, &who)) != 0)
-                return rc;
-            if (known && !told && waited >= LOCK_POLL_FIRST_MS) {
-                say_waiting(run, &who);
-                told = true;
-            }
-        }
-        if (timeout_ms >= 0 && waited >= timeout_ms)
-            return lock_refused(run, waited, &who, known);
-        if (wb_cancelled(&run->cx))
-            return wb_fail(&run->cx, WBL_E_CANCELLED, WBL_EFFECT_NONE, "cancelled while waiting for the lock");
-        int64_t left = timeout_ms < 0 ? pause : timeout_ms - waited;
-        wb_sleep_ms(pause < left ? pause : left);
-        pause = pause * 2 < LOCK_POLL_MAX_MS ? pause * 2 : LOCK_POLL_MAX_MS;
-    }
-}
-
-enum { T_LEDGER, T_HISTORY, T_CATALOG, T_COUNT };
-
-static void table_refs(const wb_run *run, wb_table_ref refs[T_COUNT])
-{
-    const wb_config *c = &run->h->config;
-    refs[T_LEDGER] = (wb_table_ref){ c->ledger_schema, c->ledger_table };
-    refs[T_HISTORY] = (wb_table_ref){ c->ledger_schema, WB_HISTORY_TABLE };
-    refs[T_CATALOG] = (wb_table_ref){ c->ledger_schema, WB_CATALOG_TABLE };
-}
-
-static int take_shapes(wb_run *run, const wb_survey *survey)
-{
-    wbl_handle *h = run->h;
-    wb_table *t = survey->shapes;
-    run->has_ledger = t[T_LEDGER].exists;
-    run->has_history = t[T_HISTORY].exists;
-    run->has_catalog = t[T_CATALOG].exists;
-    int rc = wb_ledger_choose(&run->cx, run->mem, &t[T_LEDGER], h->config.profile, run->has_set && needs_numeric(&run->set),
-                              &run->ledger);
-    if (rc != 0)
-        return rc;
-    const char *schema = t[T_LEDGER].ref.schema;
-    wb_history_init(&run->history, run->mem, run->has_history ? t[T_HISTORY].ref.schema : schema);
-    wb_snapshots_init(&run->snapshots, run->mem, run->has_catalog ? t[T_CATALOG].ref.schema : schema);
-    h->report.profile = run->ledger.shape->profile;
-    h->report.ledger = schema && *schema ? wb_arena_fmt(run->mem, "%s.%s", schema, t[T_LEDGER].ref.name)
-                                         : wb_arena_dup(run->mem, t[T_LEDGER].ref.name);
-    h->report.server = wb_arena_fmt(run->mem, "%s %s", h->session->server.product, h->session->server.version_text);
-    return h->report.ledger && h->report.server ? 0 : wb_nomem(&run->cx);
-}
-
-/* The adopted tool's own locks are known only now, when its table is. Ours is held: nobody of us comes between. */
-static int take_foreign_locks(wb_run *run)
-{
-    wbl_handle *h = run->h;
-    int n = wb_ledger_foreign_locks(&h->mem, &run->ledger, &h->session->server, h->locks + 1);
-    if (n < 0)
-        return wb_nomem(&run->cx);
-    if (n == 0)
-        return 0;
-    wb_survey more = { .locks = h->locks + 1, .lock_count = (size_t)n };
-    int rc = survey_locked(run, &more, h->config.lock_timeout_ms, false);
-    if (rc == 0)
-        h->lock_count = 1 + (size_t)n;
-    return rc;
-}
-
-static int survey_all(wb_run *run, bool writes, bool may_end_ghost, int64_t timeout_ms)
-{
-    wbl_handle *h = run->h;
-    wb_table_ref refs[T_COUNT];
-    table_refs(run, refs);
-    wb_survey survey = { .tables = refs, .table_count = T_COUNT };
-    if (writes && !h->holds_lock) {
-        const char *text = wb_ledger_lock_text(&h->mem, refs[T_LEDGER].name);
-        if (!text)
+    const wb_record **odd = NULL;
+    size_t n = 0, odd_cap = 0;
+    const char *last = NULL;
+    bool is_odd = false;
+    for (size_t i = 0; i < run->history.count; i++) {
+        const wb_record *r = &run->history.records[i];
+        if (!last || strcmp(last, r->ns) != 0)
+            is_odd = !run->set.ns_count || !bsearch(r->ns, run->set.namespaces, run->set.ns_count, sizeof *run->set.namespaces, cmp_ns);
+        last = r->ns;
+        const wb_record **slot = is_odd ? WB_PUSH(run->mem, odd, n, odd_cap) : NULL;
+        if (is_odd && !slot)
             return wb_nomem(&run->cx);
-        h->locks[0] = (wb_lock_key){ .text = text };
-        h->lock_count = 1;
-        survey.locks = h->locks;
-        survey.lock_count = 1;
+        if (is_odd)
+            *slot = r;
     }
-    int rc = survey_locked(run, &survey, timeout_ms, may_end_ghost);
-    if (rc != 0)
-        return rc;
-    bool is_new = survey.lock_count > 0;
-    h->holds_lock = h->holds_lock || is_new;
-    rc = take_shapes(run, &survey);
-    return rc == 0 && is_new ? take_foreign_locks(run) : rc;
-}
-
-int wb_run_open(wb_run *run, bool writes)
-{
-    wbl_handle *h = run->h;
-    run->writes = writes;
-    bool is_old = h->session != NULL;
-    int rc = connect_session(run, writes);
-    if (rc != 0)
-        return rc;
-    rc = survey_all(run, writes, false, h->config.lock_timeout_ms);
-    if (rc != 0 && is_old && h->session->failure.is_connection_lost) { /* it died between two calls */
-        h->holds_lock = false;
-        rc = h->driver->reopen(&run->cx, h->session);
-        if (rc == 0)
-            rc = survey_all(run, writes, true, h->config.lock_timeout_ms);
+    if (n)
+        qsort(odd, n, sizeof *odd, cmp_records);
+    for (size_t i = 0; i < n; i++) {
+        const wb_record *r = odd[i];
+        bool is_newest = i == 0 || strcmp(odd[i - 1]->ns, r->ns) != 0 || strcmp(odd[i - 1]->key, r->key) != 0;
+        bool is_open = strcmp(r->state, "started") == 0 || strcmp(r->state, "unknown") == 0 || strcmp(r->state, "applied") == 0 ||
+                       (strcmp(r->state, "failed") == 0 && (r->done || r->begun));
+        if (!is_newest || !is_open)
+            continue;
+        const char **slot = WB_PUSH(run->mem, *out, *count, *cap);
+        if (!slot)
+            return wb_nomem(&run->cx);
+        *slot = r->ns;
     }
-    if (rc != 0)
-        return rc;
-    run->sql = (wb_sql_options){ .dialect = wb_dialect_of(h->driver->name),
-                                 .server_version = h->session->server.version,
-                                 .is_mariadb = h->session->server.is_mariadb };
     return 0;
 }
-
-int wb_run_relock(wb_run *run)
-{
-    wbl_handle *h = run->h;
-    if (++run->reconnects > WB_RECONNECT_MAX)
-        return wb_fail(&run->cx, WBL_E_OUTCOME, WBL_EFFECT_UNKNOWN, "the connection was lost %d times in this run",
-                       WB_RECONNECT_MAX + 1);
-    h->holds_lock = false;
-    int rc = 0;
-    for (int try = 0; try < 6; try++) {
-        wb_sleep_ms(try ? 100 << try : 0);
-        rc = h->driver->reopen(&run->cx, h->session);
-        if (rc == 0 || wb_cancelled(&run->cx))
-            break;
-    }
-    if (rc != 0)
-        return rc;
-    /* A session of ours that the server has not noticed to be dead may still hold the lock: it may be ended. */
-    return survey_all(run, true, true, h->config.lock_timeout_ms);
-}
-
-int wb_run_tables(wb_run *run)
-{
-    wb_table missing[T_COUNT];
-    size_t n = 0;
-    if (!run->has_ledger)
-        missing[n++] = run->ledger.table;
-    if (!run->has_history)
-        missing[n++] = run->history.table;
-    if (!run->has_catalog && run->h->session->caps & WB_CAP_CATALOG)
-        missing[n++] = run->snapshots.table;
-    int rc = n ? run->h->driver->create(&run->cx, run->h->session, missing, n) : 0;
-    if (rc == 0)
-        run->has_ledger = run->has_history = run->has_catalog = true;
-    return rc;
-}
-
-/* ---- recorded state ---- */
 
 static int recorded_namespaces(wb_run *run, const char ***out, size_t *count)
 {
@@ -384,7 +225,7 @@ static int recorded_namespaces(wb_run *run, const char ***out, size_t *count)
             return wb_nomem(&run->cx);
         *slot = ns;
     }
-    return 0;
+    return run->ledger.shape->has_namespaces ? namespaces_of_history(run, out, count, &cap) : 0;
 }
 
 static int make_state(wb_run *run)
@@ -431,29 +272,37 @@ int wb_run_load(wb_run *run, bool with_text)
     return rc == 0 ? make_state(run) : rc;
 }
 
-int wb_run_reload(wb_run *run)
+int wb_no_namespace(wb_run *run, const char *name)
 {
-    int rc = survey_all(run, true, false, run->h->config.lock_timeout_ms);
-    return rc == 0 ? wb_run_load(run, run->history.with_text) : rc;
+    const char **names = wb_arena_get(run->mem, (run->graph.count + 1) * sizeof *names);
+    if (!names)
+        return wb_nomem(&run->cx);
+    for (size_t i = 0; i < run->graph.count; i++)
+        names[i] = run->graph.namespaces[i].name;
+    const char *near = wb_nearest(name, names, run->graph.count);
+    int rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "there is no namespace %s", name);
+    if (near)
+        wb_hint(&run->cx, "Did you mean %s?", near);
+    else
+        wb_hint(&run->cx, "`%s status` lists them.", wb_command_of(run->h));
+    return rc;
+}
+
+int wb_which_namespace(wb_run *run)
+{
+    int rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "it needs a namespace: there are %zu", run->graph.count);
+    wb_hint(&run->cx, "Name it with --namespace; `%s status` lists them.", wb_command_of(run->h));
+    return rc;
 }
 
 /* ---- scripts ---- */
-
-static const char *variable_value(void *user, const char *name)
-{
-    const wb_config *c = user;
-    for (size_t i = 0; i < c->variable_count; i++)
-        if (strcmp(c->variables[i].key, name) == 0)
-            return c->variables[i].value;
-    return NULL;
-}
 
 static int put_variables(wb_run *run, wb_script *s)
 {
     WB_AUTOBUF wb_buf text = WB_BUF(WB_FILE_SIZE_MAX);
     wb_sql_options sql = run->sql;
     sql.first_line = s->first_line;
-    int rc = wb_variables_apply(&run->cx, &sql, &s->directives, s->text, s->len, variable_value, &run->h->config, &text);
+    int rc = wb_variables_apply(&run->cx, &sql, &s->info->directives, s->text, s->len, wb_config_variable, &run->h->config, &text);
     size_t len = text.len;
     char *p = rc == 0 ? wb_buf_take(&text) : NULL;
     if (rc == 0 && !p)
@@ -467,20 +316,44 @@ static int put_variables(wb_run *run, wb_script *s)
     s->owned = p;
     s->text = p;
     s->len = len;
-    return wb_script_scan(&run->cx, &sql, s->text, s->len, &s->facts);
+    return wb_script_scan(&run->cx, &sql, s->text, s->len, &s->info->facts);
 }
 
 int wb_run_script(wb_run *run, wb_migration *m, wb_script *s)
 {
-    if (m->is_code || !s->exists)
+    if (m->is_code)
         return 0;
+    if (!s->exists) { /* a version that has a down file alone */
+        if (!s->info && (s->info = wb_arena_get(run->mem, sizeof *s->info)) != NULL)
+            *s->info = (wb_script_info){ .directives = { .lock_timeout_ms = -1, .statement_timeout_ms = -1 } };
+        return s->info ? 0 : wb_nomem(&run->cx);
+    }
     int rc = s->is_loaded ? 0 : wb_script_load(&run->cx, m, s);
-    if (rc == 0 && !s->is_directed) {
+    if (rc == 0 && !s->info) {
         rc = wb_script_read(&run->cx, run->mem, &run->sql, m, s);
-        if (rc == 0 && s->directives.variable_count > 0)
+        if (rc == 0 && s->info->directives.variable_count > 0)
             rc = put_variables(run, s);
     }
     return rc;
+}
+
+/* What an applied script requires forbids reverting what it stands on. One that can no longer be read forbids nothing. */
+int wb_run_applied_requirements(wb_run *run)
+{
+    for (size_t i = 0; i < run->state.count; i++) {
+        wb_item *it = &run->state.items[i];
+        if (it->state != WBL_STATE_APPLIED || !it->migration || it->migration->is_code || !it->migration->up.exists ||
+            it->migration->up.info)
+            continue;
+        wbl_error scratch;
+        wb_ctx was = run->cx;
+        run->cx = wb_run_quiet(run, &scratch);
+        int rc = wb_run_script(run, it->migration, &it->migration->up);
+        run->cx = was;
+        if (rc == WBL_E_NOMEM)
+            return wb_nomem(&run->cx);
+    }
+    return 0;
 }
 
 int wb_run_pending_scripts(wb_run *run)
@@ -511,147 +384,6 @@ int wb_run_pending_scripts(wb_run *run)
     return first;
 }
 
-/* ---- applied files against their checksums ---- */
-
-static int compare_one(wb_run *run, wb_item *it, wb_buf *scratch)
-{
-    wb_script *s = &it->migration->up;
-    int rc = wb_script_hash(&run->cx, it->migration, s, scratch);
-    if (rc != 0 || strcmp(s->sha256, it->origin->sha256) == 0)
-        return rc;
-    it->is_edited = true;
-    if (!it->origin->tokens)
-        return 0;
-    rc = wb_script_load(&run->cx, it->migration, s);
-    if (rc != 0)
-        return rc;
-    wb_sql_token_hash(&run->sql, s->text, s->len, s->tokens);
-    it->is_comment_edit = strcmp(s->tokens, it->origin->tokens) == 0;
-    return 0;
-}
-
-int wb_run_compare(wb_run *run)
-{
-    WB_AUTOBUF wb_buf scratch = WB_BUF(WB_FILE_SIZE_MAX);
-    for (size_t i = 0; i < run->state.count; i++) {
-        wb_item *it = &run->state.items[i];
-        if (it->state != WBL_STATE_APPLIED || !it->migration || it->migration->is_code || !it->migration->up.exists ||
-            !it->origin || !it->origin->sha256)
-            continue;
-        int rc = compare_one(run, it, &scratch);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
-/* ---- what people did by hand ---- */
-
-wb_record wb_run_record(const wb_run *run, const wb_item *it, const char *action, const char *state)
-{
-    wb_record r = { .run_id = run->run_id, .ns = it->ns, .version = it->version, .key = it->key, .name = it->name,
-                    .action = action, .state = state, .who = run->who, .tool = "whimbrel " WBL_VERSION, .duration_ms = -1 };
-    char id[37];
-    r.id = wb_uuid7(id) == 0 ? wb_arena_dup(run->mem, id) : NULL;
-    return r;
-}
-
-static int note_one(wb_run *run, wb_item *it, bool adopts)
-{
-    wb_record r = wb_run_record(run, it, adopts ? "adopt" : "external",
-                                it->state == WBL_STATE_APPLIED ? "applied" : "reverted");
-    if (!r.id)
-        return wb_nomem(&run->cx);
-    r.note = it->external_note;
-    wb_script *s = it->migration ? &it->migration->up : NULL;
-    if (it->state == WBL_STATE_APPLIED && s && s->exists && !it->migration->is_code) {
-        int rc = wb_script_load(&run->cx, it->migration, s); /* first sight of the file is trusted */
-        if (rc != 0)
-            return rc;
-        wb_sql_token_hash(&run->sql, s->text, s->len, s->tokens);
-        wb_script_release(s);
-        r.sha256 = wb_arena_dup(run->mem, s->sha256);
-        r.tokens = wb_arena_dup(run->mem, s->tokens);
-        if (!r.sha256 || !r.tokens)
-            return wb_nomem(&run->cx);
-    }
-    return wb_history_add(&run->cx, run->h->session, &run->history, &r, false, WB_TAG_HISTORY);
-}
-
-/* A down that stopped before its first statement, and is not gone on with now: the ledger still carries its mark. */
-static bool is_abandoned_down(const wb_run *run, const wb_item *it)
-{
-    if (!it->last || !it->is_dirty || !wb_item_is_applied(it) || it->resume_done || it->resume_begun)
-        return false;
-    for (size_t i = 0; i < run->plan.count; i++)
-        if (run->plan.steps[i].item == it)
-            return false;
-    return true;
-}
-
-static int withdraw_down(wb_run *run, wb_item *it)
-{
-    bool is_single = run->ledger.shape->is_single_row;
-    const wb_change c = { .kind = is_single ? WB_CHANGE_APPLY : WB_CHANGE_CLEAN, .ns = it->ns, .key = it->key, .row = it->row,
-                          .before = run->cursor, .before_dirty = run->cursor_dirty, .direction = WBL_DOWN };
-    wb_record r = wb_run_record(run, it, "down", "failed");
-    wb_ledger_row *row = wb_arena_get(run->mem, sizeof *row);
-    if (!r.id || !row)
-        return wb_nomem(&run->cx);
-    r.protocol = it->last->protocol;
-    r.statements = it->last->statements;
-    r.error = "its run ended before the first statement";
-    int rc = wb_ledger_change(&run->cx, run->h->session, &run->ledger, &c, WB_TAG_LEDGER);
-    if (rc == 0)
-        rc = wb_history_add(&run->cx, run->h->session, &run->history, &r, false, WB_TAG_HISTORY);
-    if (rc != 0)
-        return rc;
-    *row = (wb_ledger_row){ .ns = it->ns, .key = it->key, .text = it->key, .applied_at = it->row ? it->row->applied_at : NULL };
-    it->row = row;
-    it->is_dirty = run->cursor_dirty = false;
-    run->cursor = is_single ? it->key : run->cursor;
-    return 0;
-}
-
-int wb_run_external(wb_run *run)
-{
-    const wb_driver *d = run->h->driver;
-    wb_session *s = run->h->session;
-    bool is_open = false;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < run->state.count; i++) {
-        wb_item *it = &run->state.items[i];
-        bool adopts = it->state == WBL_STATE_APPLIED && !it->origin && !it->is_external && it->row;
-        if (it->is_assumed && it->state == WBL_STATE_APPLIED && !it->origin)
-            adopts = true;
-        bool withdraws = is_abandoned_down(run, it);
-        if (!it->is_external && !adopts && !withdraws)
-            continue;
-        if (!is_open) {
-            const wb_txn txn = { .fuse = "" };
-            rc = wb_run_tables(run);
-            if (rc == 0)
-                rc = d->begin(&run->cx, s, &txn);
-            is_open = rc == 0;
-        }
-        if (rc == 0)
-            rc = withdraws ? withdraw_down(run, it) : note_one(run, it, adopts);
-    }
-    if (!is_open)
-        return rc;
-    wb_sync done;
-    if (rc == 0)
-        rc = d->commit(&run->cx, s);
-    if (rc == 0)
-        rc = d->sync(&run->cx, s, &done);
-    if (rc != 0) {
-        wbl_error scratch;
-        wb_ctx quiet = wb_run_quiet(run, &scratch);
-        (void)d->rollback(&quiet, s); /* the first error is the one to tell */
-    }
-    return rc;
-}
-
 /* ---- plan ---- */
 
 static int policy_of(const wb_run *run, const wbl_request *q)
@@ -667,18 +399,18 @@ static int policy_of(const wb_run *run, const wbl_request *q)
 }
 
 /* The file is gone (an older or newer checkout): the script as it was stored when the migration was applied. */
-static int stored_down(wb_run *run, wb_step *st)
+int wb_run_stored_down(wb_run *run, wb_item *it)
 {
-    const wb_item *it = st->item;
     const char *text = NULL;
-    int rc = wb_history_down_script(&run->cx, run->h->session, &run->history, run->mem, it->origin->id, &text);
+    int rc = wb_history_down_script(&run->cx, run->h->session, &run->history, run->mem, it->stored_down->id, &text);
     if (rc != 0)
         return rc;
     if (!text) {
-        rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no down migration found for version %s", it->version);
-        wb_hint(&run->cx, it->migration ? "Write one beside its up script, or mark it as reverted: whimbrel repair %s --mark-reverted."
-                                        : "Its file is gone, and none was stored when it was applied. Restore the file, or: whimbrel repair %s --mark-reverted.",
-                it->version);
+        rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no down migration found for version %s%s%s", it->key,
+                     wb_is_default_ns(it->ns) ? "" : " of ", wb_label_ns(it->ns));
+        wb_hint(&run->cx, "%s, or revert it by hand and say `%s repair " WB_LABEL " --mark-reverted`.",
+                it->migration ? "Write one beside its up script" : "Its file is gone, and none was stored. Restore the file",
+                wb_command_of(run->h), WB_LABEL_OF(it));
         if (it->migration && it->migration->up.shown)
             wb_at(&run->cx, it->migration->up.shown, 0, 0);
         return rc;
@@ -688,12 +420,81 @@ static int stored_down(wb_run *run, wb_step *st)
     if (!m || !shown)
         return wb_nomem(&run->cx);
     *m = (wb_migration){ .ns = it->ns, .version = it->version, .key = it->key, .name = it->name, .dir_fd = -1 };
-    m->down = (wb_script){ .exists = true, .shown = shown, .is_loaded = true, .text = text, .len = strlen(text), .first_line = 1 };
-    st->item->migration = m;
+    m->down = (wb_script){ .exists = true, .shown = shown, .text = text, .len = strlen(text), .first_line = 1 };
+    it->migration = m;
     return wb_run_script(run, m, &m->down);
 }
 
-int wb_run_plan(wb_run *run, const wbl_request *q, enum wb_goal goal)
+static int refuse_version(wb_run *run, const wb_step *st)
+{
+    const char *ledger = run->h->report.ledger;
+    int rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "version %s does not fit the column version of %s", st->item->version, ledger);
+    if (run->sql.dialect == WB_SQL_SQLITE) /* it can't change the type of a column */
+        wb_hint(&run->cx, "Choose another ledger with --ledger.");
+    else
+        wb_hint(&run->cx, "Widen it once: ALTER TABLE %s %s; or choose another ledger with --ledger.", ledger,
+                run->sql.dialect == WB_SQL_POSTGRES ? "ALTER COLUMN version TYPE NUMERIC(38)" : "MODIFY version DECIMAL(38) NOT NULL");
+    if (st->item->migration->up.shown)
+        wb_at(&run->cx, st->item->migration->up.shown, 0, 0);
+    return rc;
+}
+
+/* Where a transaction does not cover schema changes it may not cover all data either: some tables can't take part. */
+static int look_at_cover(wb_run *run, wb_script *s)
+{
+    const wb_driver *d = run->h->driver;
+    uint32_t caps = run->h->session->caps;
+    if (!d->uncovered || !s->info || !s->text || (caps & WB_CAP_TXN_DDL) || !(caps & WB_CAP_TXN_DML))
+        return 0;
+    return d->uncovered(&run->cx, run->h->session, s->text, s->len, run->mem, &s->info->uncovered);
+}
+
+struct foresight {
+    wb_run *run;
+    const wb_step *step;
+    const wb_script *script;
+};
+
+static int foresee_statement(void *user, const wb_statement *st)
+{
+    struct foresight *f = user;
+    wb_run *run = f->run;
+    const char *text = NULL;
+    int rc = run->h->driver->foresee(&run->cx, run->h->session, st, run->mem, &text);
+    if (rc != 0 || !text)
+        return rc;
+    const wb_item *it = f->step->item;
+    wbl_finding *note = wb_finding_add(&run->cx, &run->h->findings, WBL_NOTE, "foreseen", WB_LABEL ": %s", WB_LABEL_OF(it), text);
+    if (!note)
+        return WBL_E_NOMEM;
+    note->ns = it->ns;
+    note->version = it->version;
+    note->name = it->name;
+    note->file = f->script->shown;
+    note->line = st->line;
+    note->column = st->column;
+    return 0;
+}
+
+/* How the server would carry the schema changes out. What a script makes itself is not there yet, and nothing is said. */
+static int foresee_all(wb_run *run)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && run->h->driver->foresee && i < run->plan.count; i++) {
+        const wb_step *st = &run->plan.steps[i];
+        const wb_migration *m = st->item->migration;
+        const wb_script *s = !m ? NULL : st->direction == WBL_UP ? &m->up : &m->down;
+        if (!s || !s->text || m->is_code)
+            continue;
+        struct foresight f = { run, st, s };
+        wb_sql_options sql = run->sql;
+        sql.first_line = s->first_line;
+        rc = wb_split(&run->cx, &sql, s->text, s->len, true, foresee_statement, &f);
+    }
+    return rc;
+}
+
+int wb_run_plan(wb_run *run, const wbl_request *q, enum wb_goal goal, bool is_preview)
 {
     const wb_config *c = &run->h->config;
     const wb_plan_request p = {
@@ -709,27 +510,27 @@ int wb_run_plan(wb_run *run, const wbl_request *q, enum wb_goal goal)
         .newer = q->newer ? q->newer : c->newer != WB_NEWER_UNSET ? c->newer : WB_NEWER_WARN,
         .blocks_on_failed = c->dirty_blocks && !q->retry_failed,
         .single_row_ledger = run->ledger.shape->is_single_row,
+        .is_preview = is_preview,
+        .command_name = c->command_name,
     };
     wb_findings *found = &run->h->findings;
     int rc = wb_plan_make(&run->cx, run->mem, &run->graph, &run->state, &p, found, &run->plan);
     for (size_t i = 0; rc == 0 && i < run->plan.count; i++) { /* down scripts are known only now */
         wb_step *st = &run->plan.steps[i];
         if (st->is_stored_down)
-            rc = stored_down(run, st);
+            rc = wb_run_stored_down(run, st->item);
         else if (st->direction == WBL_DOWN && st->item->migration)
             rc = wb_run_script(run, st->item->migration, &st->item->migration->down);
         else if (st->direction == WBL_UP && st->item->migration)
             rc = wb_run_script(run, st->item->migration, &st->item->migration->up);
-        if (rc == 0 && st->direction == WBL_UP && !wb_ledger_fits(&run->ledger, st->item->key)) {
-            rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "version %s does not fit the column version of %s",
-                         st->item->version, run->h->report.ledger);
-            wb_hint(&run->cx, "Widen it once: ALTER TABLE %s ALTER COLUMN version TYPE NUMERIC(38); or choose another ledger with --ledger.",
-                    run->h->report.ledger);
-            if (st->item->migration->up.shown)
-                wb_at(&run->cx, st->item->migration->up.shown, 0, 0);
-        }
+        if (rc == 0 && st->item->migration)
+            rc = look_at_cover(run, st->direction == WBL_UP ? &st->item->migration->up : &st->item->migration->down);
+        if (rc == 0 && st->direction == WBL_UP && !wb_ledger_fits(&run->ledger, st->item->key))
+            rc = refuse_version(run, st);
     }
     const wb_protocol_rules rules = { .caps = run->h->session->caps, .is_pooled = run->h->session->server.is_pooled,
                                       .dialect = run->sql.dialect };
-    return rc == 0 ? wb_plan_protocols(&run->cx, run->mem, &rules, found, &run->plan) : rc;
+    if (rc == 0)
+        rc = wb_plan_protocols(&run->cx, run->mem, &rules, found, &run->plan);
+    return rc == 0 && is_preview ? foresee_all(run) : rc;
 }

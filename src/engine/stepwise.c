@@ -23,9 +23,12 @@ struct stepper {
     wb_script *script;
     wb_record *r;
     wb_sql_options sql;
+    int64_t began_ms;
     bool in_script_txn;                    /* between the script's own BEGIN and its end */
     uint32_t txn_from;                     /* r->done when that BEGIN ran */
     size_t end, end_before;                /* of the statement at hand, and of the one before it */
+    int tries;                             /* of the statement at hand, and when the last one began */
+    int64_t try_ms;
     bool is_unknown;
     bool has_row;                          /* the attempt's own row is in the history */
     bool is_overtaken;                     /* another run goes on with this migration */
@@ -55,7 +58,7 @@ static void drop_unit(struct stepper *x)
 
 static int64_t statement_timeout(const struct stepper *x)
 {
-    int64_t ms = x->script->directives.statement_timeout_ms;
+    int64_t ms = x->script->info->directives.statement_timeout_ms;
     if (ms < 0)
         ms = x->run->h->config.statement_timeout_ms;
     return ms < 0 ? 0 : ms;
@@ -149,8 +152,10 @@ static bool holds_word(const struct stepper *x, const wb_statement *st, const ch
    word that could. */
 static bool is_exact(const struct stepper *x, const wb_statement *st)
 {
-    if (st->refuses || st->commits_implicitly || st->cls == WB_STMT_SESSION || st->cls == WB_STMT_TXN)
+    if (st->refuses || st->commits_implicitly || st->may_commit || st->cls == WB_STMT_SESSION || st->cls == WB_STMT_TXN)
         return false;
+    if (x->script->info->uncovered && (st->cls == WB_STMT_DML || st->cls == WB_STMT_QUERY))
+        return false; /* of a table without transactions the progress row would come back alone */
     if (st->cls != WB_STMT_ROUTINE)
         return true;
     const char *p = x->script->text + st->offset;
@@ -164,6 +169,8 @@ static int run_exact(struct stepper *x, const wb_statement *st)
     int rc = 0;
     for (int tries = 1;; tries++) {
         wb_piece p = piece_of(x, st);
+        x->tries = tries;
+        x->try_ms = wb_now_ms();
         rc = begin_mine(x);
         if (rc == 0)
             rc = driver_of(x)->run(&x->run->cx, session_of(x), &p);
@@ -181,7 +188,7 @@ static int run_exact(struct stepper *x, const wb_statement *st)
         drop_unit(x);
         if (!wb_is_retryable(x->run, rc) || tries >= x->run->h->config.ddl_lock_tries || wb_cancelled(&x->run->cx))
             return rc;
-        wb_retry_pause(x->run, tries);
+        wb_retry_pause(x->run, x->step, tries);
     }
 }
 
@@ -214,6 +221,19 @@ static int invalid_index(struct stepper *x, const wb_statement *st)
     return rc;
 }
 
+/* A concurrent statement was refused: did it leave an object that is broken? In doubt yes, and the next run looks. */
+static bool leaves_something(struct stepper *x, const wb_statement *st, const char *looked)
+{
+    const wb_failure failure = session_of(x)->failure;
+    wbl_error scratch;
+    wb_ctx quiet = wb_run_quiet(x->run, &scratch);
+    wb_probe p;
+    int rc = driver_of(x)->probe(&quiet, session_of(x), st, looked, &p);
+    if (!session_of(x)->failure.is_connection_lost)
+        session_of(x)->failure = failure; /* the first error is the one to tell */
+    return rc != 0 || p != WB_PROBE_ABSENT;
+}
+
 static int run_begun(struct stepper *x, const wb_statement *st)
 {
     wb_ctx *cx = &x->run->cx;
@@ -240,8 +260,10 @@ static int run_begun(struct stepper *x, const wb_statement *st)
     }
     if (rc == 0)
         return set_done(x, st);
+    if (wb_is_lost(session_of(x), rc))
+        return rc;
     bool may_look = st->is_concurrent && session_of(x)->caps & WB_CAP_PROBE;
-    if (!wb_is_lost(session_of(x), rc) && !may_look)
+    if (!may_look || !leaves_something(x, st, looked))
         x->r->begun = x->r->done; /* refused: it had no effect */
     return rc;
 }
@@ -258,9 +280,11 @@ static int settle_begun(struct stepper *x, const wb_statement *st)
     switch (p) {
     case WB_PROBE_PRESENT:
         return set_done(x, st);
-    case WB_PROBE_INVALID:
+    case WB_PROBE_INVALID: /* to clean may be to finish it: of a DROP of several, the rest */
         rc = driver_of(x)->clean(&x->run->cx, session_of(x), st);
-        return rc != 0 ? rc : run_begun(x, st);
+        if (rc == 0)
+            rc = probe(x, st, x->r->look, &p);
+        return rc != 0 ? rc : p == WB_PROBE_PRESENT ? set_done(x, st) : run_begun(x, st);
     case WB_PROBE_ABSENT:
         return is_exact(x, st) ? run_exact(x, st) : run_begun(x, st);
     case WB_PROBE_BUILDING:
@@ -270,13 +294,12 @@ static int settle_begun(struct stepper *x, const wb_statement *st)
     x->is_unknown = true;
     rc = wb_fail(&x->run->cx, WBL_E_STATE, WBL_EFFECT_UNKNOWN,
                  "the connection was lost while statement %u of %u was running, and it leaves no trace to look for", st->index,
-                 x->script->facts.statement_count);
+                 x->script->info->facts.statement_count);
     wb_hint(&x->run->cx, "look at the data, then say which:\n"
-            "  whimbrel repair %s%s%s --statement %u --did-run\n"
-            "  whimbrel repair %s%s%s --statement %u --did-not-run",
-            x->run->set.is_namespaced ? x->step->item->ns : "", x->run->set.is_namespaced ? " " : "", x->step->item->version,
-            st->index, x->run->set.is_namespaced ? x->step->item->ns : "", x->run->set.is_namespaced ? " " : "",
-            x->step->item->version, st->index);
+            "  %s repair " WB_LABEL " --statement %u --did-run\n"
+            "  %s repair " WB_LABEL " --statement %u --did-not-run",
+            wb_command_of(x->run->h), WB_LABEL_OF(x->step->item), st->index, wb_command_of(x->run->h), WB_LABEL_OF(x->step->item),
+            st->index);
     session_of(x)->failure.stage = WB_STAGE_RUN;
     session_of(x)->failure.statement = st->index;
     session_of(x)->failure.offset = st->offset;
@@ -318,6 +341,7 @@ static int run_txn_verb(struct stepper *x, const wb_statement *st)
         x->in_script_txn = false;
         return rc != 0 ? rc : set_done(x, st);
     case WB_TXN_PREPARE:
+    case WB_TXN_OTHER:
         x->in_script_txn = false;
         return run_begun(x, st);
     case WB_TXN_NONE:
@@ -427,9 +451,11 @@ static int run_batch(struct stepper *x, const wb_statement *st)
     unsigned long long rows_before = b.rows;
     for (int tries = 1; rc == 0 && x->r->done < st->index;) {
         int64_t touched = 0;
+        x->tries = tries;
+        x->try_ms = wb_now_ms();
         rc = batch_round(x, st, &text, &b, &touched);
         if (rc != 0 && wb_is_retryable(x->run, rc) && tries < x->run->h->config.ddl_lock_tries && !wb_cancelled(&x->run->cx)) {
-            wb_retry_pause(x->run, tries++);
+            wb_retry_pause(x->run, x->step, tries++);
             rc = 0;
             continue;
         }
@@ -466,10 +492,12 @@ static int do_statement(void *user, const wb_statement *st)
         return st->cls == WB_STMT_SESSION && st->action == WB_ACT_NONE && st->may_leak ? run_alone(x, st) : 0;
     if (!x->in_script_txn && wb_cancelled(&run->cx))
         return wb_fail(&run->cx, WBL_E_CANCELLED, x->r->done ? WBL_EFFECT_SOME : WBL_EFFECT_NONE,
-                       "cancelled before statement %u of %u", st->index, x->script->facts.statement_count);
+                       "cancelled before statement %u of %u", st->index, x->script->info->facts.statement_count);
+    x->tries = 1;
+    x->try_ms = wb_now_ms();
     wbl_migration m;
     wb_report_step(run, x->step, &m);
-    wbl_event e = { .kind = WBL_EVENT_STATEMENT, .migration = &m, .index = st->index, .count = x->script->facts.statement_count };
+    wbl_event e = { .kind = WBL_EVENT_STATEMENT, .migration = &m, .index = st->index, .count = x->script->info->facts.statement_count };
     wb_run_event(run, &e);
     if (x->r->begun == st->index && x->r->begun > x->r->done)
         return settle_begun(x, st);
@@ -522,8 +550,9 @@ static int check_resume(struct stepper *x, const wb_record *last)
         return rc;
     rc = wb_fail(&x->run->cx, WBL_E_DRIFT, WBL_EFFECT_NONE,
                  "statements 1-%u of this script have run already, and they were changed since", x->r->done);
-    wb_hint(&x->run->cx, "Put them back and change only what comes behind them, or say what holds now: whimbrel repair %s --mark-applied (or --mark-reverted).",
-            x->step->item->version);
+    wb_hint(&x->run->cx, "Put them back and change only what comes behind them; or say what holds now:\n"
+            "  %s repair " WB_LABEL " --mark-applied\n  %s repair " WB_LABEL " --mark-reverted",
+            wb_command_of(x->run->h), WB_LABEL_OF(x->step->item), wb_command_of(x->run->h), WB_LABEL_OF(x->step->item));
     wb_at(&x->run->cx, x->script->shown ? x->script->shown : "", 0, 0);
     return rc;
 }
@@ -571,6 +600,7 @@ static int record_end(struct stepper *x)
     bool is_up = x->step->direction == WBL_UP;
     wb_change c = wb_step_change(run, x->step, is_up ? WB_CHANGE_FINISH_APPLY : WB_CHANGE_FINISH_REVERT);
     x->r->state = is_up ? "applied" : "reverted";
+    x->r->duration_ms = wb_now_ms() - x->began_ms;
     int rc = begin_mine(x);
     if (rc == 0)
         rc = wb_ledger_change(&run->cx, session_of(x), &run->ledger, &c, WB_TAG_LEDGER);
@@ -684,19 +714,20 @@ int wb_stepwise(wb_run *run, wb_step *st)
         rc = check_resume(&x, st->item->last);
     if (rc != 0)
         return rc;
-    int64_t began = wb_now_ms();
+    bool may_leak = x.script->info->facts.may_leak;
+    x.began_ms = wb_now_ms();
     wb_step_started(run, st);
     if (!has_lock(&x) && st->item->last && strcmp(st->item->last->state, "started") == 0)
         wb_sleep_ms(TAKE_OVER_MS); /* it may be running: then its record has changed when we look again */
     rc = run_script(&x);
-    int64_t took = wb_now_ms() - began;
+    int64_t took = wb_now_ms() - x.began_ms;
     if (rc == WB_AGAIN) {
         run->was_overtaken = run->was_overtaken || x.has_row;
         return rc;
     }
     if (rc == 0) {
         wb_step_done(run, st, took);
-        if (x.script->facts.may_leak) {
+        if (may_leak) {
             wb_sync done;
             rc = driver_of(&x)->reset(&run->cx, session_of(&x));
             if (rc == 0)
@@ -704,9 +735,8 @@ int wb_stepwise(wb_run *run, wb_step *st)
         }
         return rc;
     }
+    wb_step_lock_wait(run, st, x.tries, wb_now_ms() - x.try_ms);
     wb_step_place(run, st);
-    if (session_of(&x)->failure.blocker[0] && rc == WBL_E_LOCK_WAIT)
-        wb_hint(&run->cx, "held by %s", session_of(&x)->failure.blocker);
     if (x.in_script_txn) {
         wbl_error scratch;
         wb_ctx quiet = wb_run_quiet(run, &scratch);
@@ -725,10 +755,9 @@ int wb_stepwise(wb_run *run, wb_step *st)
     r.state = x.is_unknown ? "unknown" : "failed";
     st->item->resume_done = r.done;
     st->item->resume_begun = r.begun;
-    if (is_lost)
+    if (is_lost) {
+        wb_step_lost(run, st, took);
         return rc;
-    rc = wb_step_failed(run, st, &r, rc, x.is_unknown || r.done > 0 || r.begun > r.done);
-    if (x.is_unknown)
-        st->item->state = WBL_STATE_UNKNOWN;
-    return rc;
+    }
+    return wb_step_failed(run, st, &r, rc, x.is_unknown || r.done > 0 || r.begun > r.done);
 }

@@ -13,6 +13,7 @@ static const wb_column columns[] = {
     { .name = "seq", .type = WB_TYPE_SERIAL, .not_null = true, .is_key = true },
     { .name = "id", .type = WB_TYPE_VARCHAR, .length = 36, .not_null = true },
     { .name = "run_id", .type = WB_TYPE_VARCHAR, .length = 36, .not_null = true },
+    { .name = "ledger", .type = WB_TYPE_TEXT, .not_null = true },
     { .name = "namespace", .type = WB_TYPE_TEXT, .not_null = true },
     { .name = "version", .type = WB_TYPE_TEXT, .not_null = true },
     { .name = "name", .type = WB_TYPE_TEXT },
@@ -26,6 +27,7 @@ static const wb_column columns[] = {
     { .name = "token_checksum", .type = WB_TYPE_TEXT },
     { .name = "done_checksum", .type = WB_TYPE_TEXT },
     { .name = "looked", .type = WB_TYPE_TEXT },
+    { .name = "up_script", .type = WB_TYPE_TEXT },
     { .name = "down_script", .type = WB_TYPE_TEXT },
     { .name = "executed_by", .type = WB_TYPE_TEXT },
     { .name = "tool", .type = WB_TYPE_TEXT },
@@ -38,15 +40,15 @@ static const wb_column columns[] = {
 static const char *const short_columns[] = {
     "seq", "id", "namespace", "version", "action", "state", "protocol", "statements", "statements_begun",
     "statements_done", "checksum", "token_checksum", "done_checksum", "looked", "name", "error", "started_at",
-    "duration_ms",
+    "duration_ms", WB_PRESENT "down_script",
 };
 static const char *const long_columns[] = {
     "seq", "id", "namespace", "version", "action", "state", "protocol", "statements", "statements_begun",
     "statements_done", "checksum", "token_checksum", "done_checksum", "looked", "name", "error", "started_at",
-    "duration_ms", "run_id", "executed_by", "tool", "note",
+    "duration_ms", WB_PRESENT "down_script", "run_id", "executed_by", "tool", "note",
 };
 enum { C_SEQ, C_ID, C_NS, C_VERSION, C_ACTION, C_STATE, C_PROTOCOL, C_STATEMENTS, C_BEGUN, C_DONE, C_SHA, C_TOKENS,
-       C_DONE_SHA, C_LOOKED, C_NAME, C_ERROR, C_STARTED, C_DURATION, C_RUN, C_WHO, C_TOOL, C_NOTE };
+       C_DONE_SHA, C_LOOKED, C_NAME, C_ERROR, C_STARTED, C_DURATION, C_HAS_DOWN, C_RUN, C_WHO, C_TOOL, C_NOTE };
 
 static const struct word { const char *text; int protocol; } protocols[] = {
     { "atomic", WBL_PROTOCOL_ATOMIC }, { "stepwise", WBL_PROTOCOL_STEPWISE }, { "converge", WBL_PROTOCOL_CONVERGE }
@@ -63,9 +65,10 @@ static const char *protocol_text(int protocol)
     return NULL;
 }
 
-void wb_history_init(wb_history *h, wb_arena *mem, const char *schema)
+void wb_history_init(wb_history *h, wb_arena *mem, const char *schema, const char *ledger)
 {
-    *h = (wb_history){ .mem = mem, .table = { .ref = { schema, WB_HISTORY_TABLE }, .columns = columns,
+    *h = (wb_history){ .mem = mem, .own = { "ledger", WB_TEXT(ledger) },
+                       .table = { .ref = { schema, WB_HISTORY_TABLE }, .columns = columns,
                                               .column_count = WB_COUNT(columns) } };
 }
 
@@ -137,6 +140,7 @@ static int add_record(void *user, const wb_str *cells, size_t count)
         .error = keep(h, cells[C_ERROR], &bad),
         .started_at = keep(h, cells[C_STARTED], &bad),
         .duration_ms = number(cells[C_DURATION], -1),
+        .has_down_script = wb_str_eq(cells[C_HAS_DOWN], "1"),
     };
     if (count > C_RUN) {
         r->run_id = keep(h, cells[C_RUN], &bad);
@@ -147,7 +151,6 @@ static int add_record(void *user, const wb_str *cells, size_t count)
     if (bad || !r->ns || !r->version || !r->action || !r->state || !r->id)
         return bad ? WBL_E_NOMEM : WBL_E_STATE;
     r->key = key_of(r->version);
-    r->down_script = ""; /* there may be one: wb_history_down_script() reads it when it is wanted */
     for (size_t i = 0; i < WB_COUNT(protocols); i++)
         if (wb_str_eq(cells[C_PROTOCOL], protocols[i].text))
             r->protocol = protocols[i].protocol;
@@ -161,7 +164,7 @@ void wb_history_select(wb_history *h, wb_select *out)
     *out = (wb_select){ .table = h->table.ref,
                         .columns = h->with_text ? long_columns : short_columns,
                         .column_count = h->with_text ? WB_COUNT(long_columns) : WB_COUNT(short_columns),
-                        .order_by = "seq", .fn = add_record, .user = h };
+                        .where = &h->own, .where_count = 1, .order_by = "seq", .fn = add_record, .user = h };
 }
 
 static wb_value count_value(uint32_t n) { return n ? WB_INT(n) : WB_NULL(); }
@@ -169,14 +172,14 @@ static wb_value count_value(uint32_t n) { return n ? WB_INT(n) : WB_NULL(); }
 int wb_history_add(wb_ctx *cx, wb_session *s, const wb_history *h, const wb_record *r, bool check_fuse, uint32_t tag)
 {
     const wb_field all[] = {
-        { "id", WB_TEXT(r->id) }, { "run_id", WB_TEXT(r->run_id) }, { "namespace", WB_TEXT(r->ns) },
+        { "id", WB_TEXT(r->id) }, { "run_id", WB_TEXT(r->run_id) }, h->own, { "namespace", WB_TEXT(r->ns) },
         { "version", WB_TEXT(r->version) }, { "name", WB_TEXT(r->name) }, { "action", WB_TEXT(r->action) },
         { "state", WB_TEXT(r->state) }, { "protocol", WB_TEXT(protocol_text(r->protocol)) },
         { "statements", count_value(r->statements) }, { "statements_begun", count_value(r->begun) },
         { "statements_done", count_value(r->done) }, { "checksum", WB_TEXT(r->sha256) },
         { "token_checksum", WB_TEXT(r->tokens) }, { "done_checksum", WB_TEXT(r->done_sha256) },
-        { "looked", WB_TEXT(r->look) }, { "down_script", WB_TEXT(r->down_script) }, { "executed_by", WB_TEXT(r->who) },
-        { "tool", WB_TEXT(r->tool) },
+        { "looked", WB_TEXT(r->look) }, { "up_script", WB_TEXT(r->up_script) },
+        { "down_script", WB_TEXT(r->down_script) }, { "executed_by", WB_TEXT(r->who) }, { "tool", WB_TEXT(r->tool) },
         { "duration_ms", r->duration_ms == WB_DURATION_OF_UNIT ? WB_ELAPSED()
                          : r->duration_ms >= 0                 ? WB_INT(r->duration_ms) : WB_NULL() },
         { "error", WB_TEXT(r->error) }, { "note", WB_TEXT(r->note) },
@@ -187,7 +190,7 @@ int wb_history_add(wb_ctx *cx, wb_session *s, const wb_history *h, const wb_reco
         if (all[i].value.kind != WB_VALUE_NULL)
             set[n++] = all[i];
     const wb_row_op op = { .op = WB_OP_INSERT, .table = h->table.ref, .set = set, .set_count = n,
-                           .check_fuse = check_fuse, .tag = tag };
+                           .check_fuse = check_fuse, .needs = check_fuse && h->checks_needs ? &h->needs : NULL, .tag = tag };
     return s->driver->put(cx, s, &op);
 }
 

@@ -64,6 +64,8 @@ extern const wb_shape wb_shape_native, wb_shape_axcom, wb_shape_golang_migrate;
 
 /* Chooses shape and table after a survey. wants_numeric: versions beyond 64 bits exist. */
 int wb_ledger_choose(wb_ctx *, wb_arena *, const wb_table *found, const char *profile, bool wants_numeric, wb_ledger *out);
+/* A table of our own that is there must be one that we made: history, catalog. */
+int wb_ledger_own(wb_ctx *, const wb_table *found, const wb_table *wanted);
 bool wb_ledger_fits(const wb_ledger *, const char *key);               /* the column holds this version */
 void wb_ledger_select(wb_ledger *, wb_select *out);                    /* reads rows into the ledger */
 int wb_ledger_change(wb_ctx *, wb_session *, const wb_ledger *, const wb_change *, uint32_t tag);
@@ -76,6 +78,7 @@ int wb_ledger_foreign_locks(wb_arena *, const wb_ledger *, const wb_server *, wb
 
 /* ---- history ------------------------------------------------------------------------------------------------------ */
 
+#define WB_LEDGER_TABLE "schema_migrations" /* unless the configuration names it */
 #define WB_HISTORY_TABLE "whimbrel_history"
 #define WB_CATALOG_TABLE "whimbrel_catalog"
 
@@ -84,10 +87,13 @@ typedef struct wb_history {
     wb_record *records;                /* by seq, oldest first */
     size_t count, cap;
     wb_arena *mem;
+    wb_field own;                      /* rows of this ledger: several may share the table */
     bool with_text;                    /* errors, notes and who: for the command `history` */
+    wb_select needs;                   /* the ledger: a script may not take it away */
+    bool checks_needs;                 /* the script at hand could: it names the table */
 } wb_history;
 
-void wb_history_init(wb_history *, wb_arena *, const char *schema);    /* the table to create */
+void wb_history_init(wb_history *, wb_arena *, const char *schema, const char *ledger);    /* the table to create */
 void wb_history_select(wb_history *, wb_select *out);
 int wb_history_add(wb_ctx *, wb_session *, const wb_history *, const wb_record *, bool check_fuse, uint32_t tag);
 /* Progress and end of a row that is still open; found by id. */
@@ -97,7 +103,8 @@ int wb_history_down_script(wb_ctx *, wb_session *, const wb_history *, wb_arena 
 /* ---- catalog ------------------------------------------------------------------------------------------------------- */
 
 typedef struct wb_snapshot {
-    const char *ns;
+    const char *ledger, *ns;
+    bool is_foreign;                   /* of another ledger that shares the schema */
     const char *run_id, *recorded_at;
     int64_t changes;                   /* ups and downs of the namespace in the history when it was taken: more now, and it is stale */
     wb_object *objects;
@@ -109,10 +116,11 @@ typedef struct wb_snapshots {
     wb_snapshot *items;
     size_t count, cap;
     wb_arena *mem;
+    const char *ledger;                /* ours */
     bool heads_only;                   /* without the objects */
 } wb_snapshots;
 
-void wb_snapshots_init(wb_snapshots *, wb_arena *, const char *schema);
+void wb_snapshots_init(wb_snapshots *, wb_arena *, const char *schema, const char *ledger);
 void wb_snapshots_select(wb_snapshots *, wb_select *out);
 /* Replaces the row of one namespace; in a unit. */
 int wb_snapshot_put(wb_ctx *, wb_session *, const wb_snapshots *, const wb_snapshot *);

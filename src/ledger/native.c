@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const wb_column columns[] = {
-    { .name = "version", .type = WB_TYPE_BIGINT, .not_null = true, .is_key = true },
+    { .name = "version", .type = WB_TYPE_BIGINT, .not_null = true, .is_key = true, .is_key_end = true },
     { .name = "namespace", .type = WB_TYPE_VARCHAR, .length = 50, .not_null = true, .is_key = true },
     { .name = "dirty", .type = WB_TYPE_BOOL, .not_null = true, .default_text = "FALSE" },
     { .name = "applied_at", .type = WB_TYPE_TIMESTAMP, .default_text = "CURRENT_TIMESTAMP" },

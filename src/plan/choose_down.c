@@ -1,8 +1,8 @@
 /*
  * choose_down.c - which applied migrations are reverted, in which order, and who depends on them.
  *
- * The order is that of application, backwards, where the history knows it; what was adopted counts as older than all
- * that we applied, and stands among itself in the order of up. A ledger with one row can only step from version to
+ * The order is that of application, backwards, where the history knows it. What was adopted counts as older than all
+ * that we applied, but for the lower versions of its namespace, and stands among itself in the order of up. A ledger with one row can only step from version to
  * version, so there the versions alone count. Owns nothing.
  */
 #include "plan/parts.h"
@@ -38,6 +38,17 @@ static int newest_first(const void *a, const void *b)
     return x->rank > y->rank ? -1 : x->rank < y->rank;
 }
 
+/* When it was applied; of one that was adopted, when the newest of those below it was. */
+static int64_t age_of(const wb_state *st, const wb_item *it)
+{
+    int64_t seq = it->applied_seq;
+    const wb_item *first = st->items + st->ns_first[it->ns_index];
+    for (const wb_item *below = first; it->applied_seq == 0 && below < it; below++)
+        if (wb_item_is_applied(below) && below->applied_seq > seq)
+            seq = below->applied_seq;
+    return seq;
+}
+
 static int rank_all(reverter *r, const bool *chosen)
 {
     wb_pick *p = r->p;
@@ -60,7 +71,7 @@ static int rank_all(reverter *r, const bool *chosen)
     }
     for (size_t i = 0; i < count; i++) {
         const wb_item *it = &p->state->items[order[i]];
-        r->all[r->count++] = (candidate){ p->request->single_row_ledger ? 0 : it->applied_seq, i, order[i] };
+        r->all[r->count++] = (candidate){ p->request->single_row_ledger ? 0 : age_of(p->state, it), i, order[i] };
     }
     qsort(r->all, r->count, sizeof *r->all, newest_first);
     return 0;

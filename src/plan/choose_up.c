@@ -72,7 +72,7 @@ static bool may_run_late(const wb_pick *p, const wb_item *it)
     if (p->request->single_row_ledger)
         return false;
     return p->request->out_of_order == WB_POLICY_APPLY || it->is_external || it->resume_done > 0 ||
-           (up->is_directed && up->directives.out_of_order);
+           (up->info && up->info->directives.out_of_order);
 }
 
 static int judge_late(puller *u, size_t index)

@@ -48,12 +48,13 @@ static int tell_failed(wb_pick *p, const wb_item *it)
         f = wb_finding_add(p->cx, p->found, WBL_ERROR, "half-reverted",
                            WB_LABEL " is half reverted: its down script stopped at statement %u of %u", WB_LABEL_OF(it),
                            it->resume_done + 1, it->last->statements);
-        if (wb_tell_hint(p->cx, p->found, f, "Run `%s down`: it goes on from there.", p->command) != 0)
+        if (wb_tell_hint(p->cx, p->found, f, "Run `%s down%s%s`: it goes on from there.", p->command,
+                         wb_is_default_ns(it->ns) ? "" : " --namespace ", wb_label_ns(it->ns)) != 0)
             return WBL_E_NOMEM;
     } else {
         f = wb_finding_add(p->cx, p->found, WBL_ERROR, "failed", WB_LABEL " failed before, and failed migrations block",
                            WB_LABEL_OF(it));
-        if (wb_tell_hint(p->cx, p->found, f, "Mend the file, then say `%s up --retry-failed`.", p->command) != 0)
+        if (wb_tell_hint(p->cx, p->found, f, "Mend the file and run `%s up --retry-failed`.", p->command) != 0)
             return WBL_E_NOMEM;
     }
     f->detail = it->last ? it->last->error : NULL;
@@ -81,10 +82,12 @@ int wb_guard_states(wb_pick *p, const bool *scope, bool is_up)
             continue;
         if (it->state == WBL_STATE_UNKNOWN)
             rc = tell_unknown(p, it);
-        else if (it->state == WBL_STATE_FAILED && is_up) {
-            if (it->is_reverting || (p->request->blocks_on_failed && it->migration))
+        else if (it->state == WBL_STATE_FAILED) {
+            bool blocks = p->request->blocks_on_failed && it->migration;
+            /* A ledger with one row shows the failed version in it, so there is no going down past that either. */
+            if (is_up ? it->is_reverting || blocks : blocks && !it->is_reverting && p->request->single_row_ledger)
                 rc = tell_failed(p, it);
-            else if (!it->migration)
+            else if (is_up && !it->migration)
                 rc = tell_lost_failure(p, it);
         }
     }

@@ -11,13 +11,6 @@
 
 #define WB_NOWHERE SIZE_MAX
 
-/* "identity 000003", and only "000003" in a flat directory: wb_fail(..., WB_LABEL " is late", WB_LABEL_OF(item)) */
-#define WB_LABEL "%s%s%s"
-#define WB_LABEL_OF(item) wb_label_ns((item)->ns), wb_label_gap((item)->ns), (item)->version
-static inline bool wb_is_default_ns(const char *ns) { return strcmp(ns, WB_DEFAULT_NS) == 0; }
-static inline const char *wb_label_ns(const char *ns) { return wb_is_default_ns(ns) ? "" : ns; }
-static inline const char *wb_label_gap(const char *ns) { return wb_is_default_ns(ns) ? "" : " "; }
-
 /* ---- tell.c ---- */
 
 /* Fills who and where of a finding. f NULL (memory is gone): WBL_E_NOMEM, as the callee has said already. */

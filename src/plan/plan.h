@@ -48,7 +48,7 @@ typedef struct wb_item {               /* one version of one namespace: what fil
     const wb_ledger_row *row;          /* NULL: not in the ledger */
     const wb_record *last;             /* its newest record of an action that changes state; NULL */
     const wb_record *origin;           /* the newest record that says applied, with the checksums; NULL */
-    const wb_record *stored_down;      /* its newest up: the record that may hold its down script; NULL */
+    const wb_record *stored_down;      /* its newest up, when that holds its down script; NULL */
     int64_t applied_seq;               /* of the record under which it became applied; 0 unknown, adopted or baseline */
     int state;                         /* wbl_state */
     bool is_external;                  /* the ledger says otherwise than the history: a person edited it */
@@ -63,6 +63,14 @@ typedef struct wb_item {               /* one version of one namespace: what fil
     const char *resume_sha256;         /* checksum of the script that was interrupted */
     const char *reason;                /* why skipped */
 } wb_item;
+
+/* "identity 000003", and only "000003" in a flat directory: wb_fail(..., WB_LABEL " is late", WB_LABEL_OF(item)). As an
+   argument of a command it names the migration, too: without a namespace the default one is meant. */
+#define WB_LABEL "%s%s%s"
+#define WB_LABEL_OF(item) wb_label_ns((item)->ns), wb_label_gap((item)->ns), (item)->version
+static inline bool wb_is_default_ns(const char *ns) { return strcmp(ns, WB_DEFAULT_NS) == 0; }
+static inline const char *wb_label_ns(const char *ns) { return wb_is_default_ns(ns) ? "" : ns; }
+static inline const char *wb_label_gap(const char *ns) { return wb_is_default_ns(ns) ? "" : " "; }
 
 /* Its effect is in the database as far as anyone knows. The state of an applied one without a file stays APPLIED here,
    so that nobody takes it for less; only a report calls it MISSING. */

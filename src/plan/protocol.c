@@ -30,7 +30,7 @@ static int tell(chooser *c, const wb_step *s, int severity, const char *code, co
 
 static int tell_unbalanced(chooser *c, const wb_step *s)
 {
-    const wb_statement *odd = &s->script->facts.odd;
+    const wb_statement *odd = &s->script->info->facts.odd;
     bool is_begin = odd->txn == WB_TXN_BEGIN || odd->txn == WB_TXN_NONE;
     return tell(c, s, WBL_ERROR, "unbalanced-transaction", odd,
                 is_begin ? "unbalanced BEGIN: it has no COMMIT" : "unbalanced COMMIT or ROLLBACK: it has no BEGIN",
@@ -66,13 +66,24 @@ static void choose(wb_step *s, int protocol, const char *reason)
     s->reason = reason;
 }
 
+static int tell_uncovered(chooser *c, wb_step *s)
+{
+    choose(s, WBL_PROTOCOL_STEPWISE, "no transaction covers what it changes");
+    WB_AUTOBUF wb_buf text = WB_BUF(WB_TEXT_MAX);
+    wb_buf_addf(&text, "%s: it runs statement by statement, and a failure may leave a part of it behind", s->script->info->uncovered);
+    const char *message = wb_buf_cstr(&text);
+    if (!message)
+        return wb_nomem(c->cx);
+    return tell(c, s, WBL_WARNING, "no-transactions", NULL, message, "ALTER TABLE ... ENGINE=InnoDB makes it safe.");
+}
+
 /* MySQL: a transaction covers data only, and what the lexer can't look into may commit by itself. */
-static bool is_data_only(const wb_script_facts *f) { return !f->has_ddl && !f->may_leak && f->refusing_count == 0; }
+static bool is_data_only(const wb_script_facts *f) { return !f->has_ddl && !f->may_commit && f->refusing_count == 0; }
 
 static int choose_for_script(chooser *c, wb_step *s)
 {
-    const wb_script_facts *f = &s->script->facts;
-    bool is_marked = s->script->directives.no_transaction || s->item->migration->no_transaction;
+    const wb_script_facts *f = &s->script->info->facts;
+    bool is_marked = s->script->info->directives.no_transaction || s->item->migration->no_transaction;
     bool has_txn_ddl = (c->rules->caps & WB_CAP_TXN_DDL) != 0, has_txn_dml = (c->rules->caps & WB_CAP_TXN_DML) != 0;
     if (f->shape == WB_SHAPE_UNBALANCED)
         return tell_unbalanced(c, s);
@@ -97,6 +108,8 @@ static int choose_for_script(chooser *c, wb_step *s)
         return tell_mix(c, s, &f->refusing);
     else if (f->refusing_count && has_txn_ddl)
         choose(s, WBL_PROTOCOL_STEPWISE, f->refusing.refuses);
+    else if (!has_txn_ddl && has_txn_dml && s->script->info->uncovered)
+        return tell_uncovered(c, s);
     else if (has_txn_ddl || (has_txn_dml && is_data_only(f)))
         choose(s, WBL_PROTOCOL_ATOMIC, NULL);
     else
@@ -117,13 +130,15 @@ static int choose_one(chooser *c, wb_step *s)
     int rc = 0;
     if (is_code)
         choose(s, WBL_PROTOCOL_ATOMIC, NULL);
-    else if (s->script && s->script->is_directed)
+    else if (s->script && s->script->info)
         rc = choose_for_script(c, s);
     else
         choose(s, has_txn ? WBL_PROTOCOL_ATOMIC : WBL_PROTOCOL_STEPWISE,
                has_txn ? NULL : "this database can't roll back schema changes");
-    /* What was begun statement by statement goes on so, whatever the script looks like by now. */
-    if (s->protocol == WBL_PROTOCOL_ATOMIC && it->resume_done > 0 && it->is_reverting == (s->direction == WBL_DOWN))
+    /* What was begun statement by statement goes on so, whatever the script looks like by now; also when the first one is
+       in doubt. */
+    bool is_begun = it->resume_done > 0 || it->resume_begun > 0;
+    if (s->protocol == WBL_PROTOCOL_ATOMIC && is_begun && it->is_reverting == (s->direction == WBL_DOWN))
         choose(s, WBL_PROTOCOL_STEPWISE, "it goes on with an attempt that ran statement by statement");
     if (rc == 0 && s->protocol == WBL_PROTOCOL_STEPWISE && c->rules->is_pooled)
         rc = tell(c, s, WBL_ERROR, "pooled", NULL,

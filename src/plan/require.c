@@ -23,8 +23,8 @@ int wb_demands_of_item(const wb_item *item, wb_demand_fn fn, void *user)
     if (!m)
         return 0;
     int rc = each(m->requires, m->require_count, item, item->ns_index, fn, user);
-    if (rc == 0 && m->up.is_directed)
-        rc = each(m->up.directives.requires, m->up.directives.require_count, item, item->ns_index, fn, user);
+    if (rc == 0 && m->up.info)
+        rc = each(m->up.info->directives.requires, m->up.info->directives.require_count, item, item->ns_index, fn, user);
     return rc;
 }
 

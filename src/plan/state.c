@@ -42,6 +42,7 @@ typedef struct joiner {
     size_t record_count;
     extra *extras;
     size_t extra_count, extra_cap;
+    const wb_item *twice;  /* has two rows */
     size_t *cursor;        /* for each namespace: where the last search ended */
     const char *last_name; /* of the last namespace that was looked up */
     size_t last_ns;
@@ -235,7 +236,7 @@ static void take_record(wb_item *it, const wb_record *r)
         if (!was_applied)
             it->applied_seq = is_old ? 0 : r->seq;
         it->origin = r;
-        if (r->down_script && strcmp(r->action, "up") == 0) /* only what ran here has its down script stored */
+        if (r->has_down_script && strcmp(r->action, "up") == 0) /* only what ran here has its down script stored */
             it->stored_down = r;
     } else if (says_reverted) {
         it->origin = it->stored_down = NULL;
@@ -251,6 +252,8 @@ static void read_rows_and_records(joiner *j)
         wb_item *it = is_nothing(row->key) ? NULL : item_at(j, ns_of(j, row->ns), row->key);
         if (!it)
             continue;
+        if (it->row)
+            j->twice = it;
         it->row = row;
         it->is_dirty |= row->is_dirty;
     }
@@ -526,6 +529,11 @@ int wb_state_make(wb_ctx *cx, wb_arena *mem, const wb_graph *graph, const wb_sou
     if (rc != 0)
         return rc;
     read_rows_and_records(&j);
+    if (j.twice) {
+        rc = wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the ledger has two rows for " WB_LABEL, WB_LABEL_OF(j.twice));
+        wb_hint(cx, "Delete one of them by hand, and give the table its primary key back.");
+        return rc;
+    }
     if (view->is_single_row)
         settle_single_row(&j);
     else

@@ -91,19 +91,26 @@ int wb_tell_edited(wb_ctx *cx, wb_findings *found, const wb_item *it, int severi
     }
     if (!at && it->row)
         at = it->row->applied_at;
+    int day = at ? (int)strcspn(at, " T") : 0; /* the day is enough */
     wbl_finding *f;
     if (it->is_comment_edit)
         f = wb_finding_add(cx, found, WBL_WARNING, "edited-comments",
                            WB_LABEL " was changed after it was applied: only comments differ", WB_LABEL_OF(it));
     else
-        f = wb_finding_add(cx, found, severity, "edited", WB_LABEL " was changed after it was applied%s%s%s%s%s%s",
-                           WB_LABEL_OF(it), at ? ", " : "", at ? at : "", who && at ? " by " : "", who && at ? who : "",
-                           who && at && host ? "@" : "", who && at && host ? host : "");
+        f = wb_finding_add(cx, found, severity, "edited", WB_LABEL " was changed after it was applied%s%.*s%s%s%s%s",
+                           WB_LABEL_OF(it), at ? " on " : "", day, at ? at : "", who && at ? " by " : "",
+                           who && at ? who : "", who && at && host ? "@" : "", who && at && host ? host : "");
     if (wb_tell_item(f, it, file) != 0)
         return WBL_E_NOMEM;
     f->detail = it->edit_detail;
     if (it->is_comment_edit)
         return 0;
+    if (!f->detail) {
+        f->detail = wb_arena_fmt(found->mem, "the text that was applied is not kept%s%s%s", file ? "; `git log -p " : "",
+                                 file ? file : "", file ? "` may show the difference" : "");
+        if (!f->detail)
+            return wb_nomem(cx);
+    }
     return wb_tell_hint(cx, found, f,
                         "Put the file back and write a new migration; or, if the database was changed by hand "
                         "to match, `%s repair " WB_LABEL " --accept-file`.",

@@ -21,7 +21,7 @@ typedef struct checker {
 static int tell(checker *c, const wb_migration *m, int severity, const char *code, const char *message,
                 const char *hint)
 {
-    wbl_finding *f = wb_finding_add(c->cx, c->found, severity, code, WB_LABEL ": %s", WB_LABEL_OF(m), message);
+    wbl_finding *f = wb_finding_add(c->cx, c->found, severity, code, WB_LABEL " %s", WB_LABEL_OF(m), message);
     if (!f)
         return WBL_E_NOMEM;
     f->ns = m->ns;
@@ -65,9 +65,9 @@ static int check_name(checker *c, const wb_migration *m)
     if (!m->name || !m->name[0] || m->is_code)
         return 0;
     if (!is_snake_case(m->name))
-        rc = tell(c, m, WBL_NOTE, "name-not-snake-case", "its name is not snake_case", NULL);
+        rc = tell(c, m, WBL_NOTE, "name-not-snake-case", "has a name that is not snake_case", NULL);
     if (rc == 0 && is_vague(m->name))
-        rc = tell(c, m, WBL_NOTE, "vague-name", "its name does not tell what it does", NULL);
+        rc = tell(c, m, WBL_NOTE, "vague-name", "has a name that does not tell what it does", NULL);
     return rc;
 }
 
@@ -142,10 +142,10 @@ static int check_scripts(checker *c, const wb_migration *all, size_t count)
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
         if (!all[i].up.exists)
-            rc = tell(c, &all[i], WBL_WARNING, "missing-up", "it has a down script and no up script: it is not run",
+            rc = tell(c, &all[i], WBL_WARNING, "missing-up", "has a down script and no up script: it is not run",
                       NULL);
         else if (!all[i].down.exists && (without < count || count == 1))
-            rc = tell(c, &all[i], WBL_WARNING, "missing-down", "it has no down script: it can't be reverted", NULL);
+            rc = tell(c, &all[i], WBL_WARNING, "missing-down", "has no down script: it can't be reverted", NULL);
     }
     return rc;
 }
@@ -244,7 +244,7 @@ static int check_item(checker *c, const wb_item *it, const wb_item *highest)
     else if (it->state == WBL_STATE_FAILED)
         f = wb_finding_add(c->cx, c->found, WBL_WARNING, "failed", WB_LABEL " failed", WB_LABEL_OF(it));
     else if (it->state == WBL_STATE_PENDING && highest && it < highest && m &&
-             !(m->up.is_directed && m->up.directives.out_of_order))
+             !(m->up.info && m->up.info->directives.out_of_order))
         f = wb_finding_add(c->cx, c->found, WBL_WARNING, "late", WB_LABEL " is older than what is applied (%s)",
                            WB_LABEL_OF(it), highest->version);
     else

@@ -385,10 +385,15 @@ static int read_password(wb_draft *d)
     if (!path)
         return 0;
     int rc = wb_file_read(d->cx, d->request->base_fd, path, path, &text);
+    if (rc == WBL_E_IO && d->cx->err) { /* a wrong setting, as a missing configuration file is */
+        d->cx->err->code = rc = WBL_E_INVALID;
+        wb_hint(d->cx, "It is named by %s, as the file with the password.", d->values[WB_KEY_PASSWORD_FILE].origin);
+    }
     if (rc != 0)
         return rc;
-    size_t len = text.len;
-    while (len && (text.p[len - 1] == '\n' || text.p[len - 1] == '\r'))
+    const char *end = text.len ? memchr(text.p, '\n', text.len) : NULL; /* the first line is the password */
+    size_t len = end ? (size_t)(end - text.p) : text.len;
+    while (len && text.p[len - 1] == '\r')
         len--;
     d->out->password = wb_arena_str(d->mem, text.p, len);
     return d->out->password ? 0 : wb_nomem(d->cx);

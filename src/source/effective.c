@@ -21,7 +21,7 @@ static const char *const format_words[] = { "pairs", "single", NULL };
 const wb_key_row wb_key_rows[WB_KEY_COUNT] = {
     { "url", "WHIMBREL_URL", "--url", WB_VALUE_TEXT, NULL, "" },
     { "profile", "WHIMBREL_PROFILE", "--profile", WB_VALUE_TEXT, NULL, "found by looking" },
-    { "format", "WHIMBREL_FORMAT", "--format", WB_VALUE_CHOICE, format_words, "found by looking" },
+    { "format", "WHIMBREL_FORMAT", "--files-format", WB_VALUE_CHOICE, format_words, "found by looking" },
     { "target", "WHIMBREL_TARGET", "--target", WB_VALUE_TEXT, NULL, "" },
     { "lock_timeout", "WHIMBREL_LOCK_TIMEOUT", "--lock-timeout", WB_VALUE_TIME, NULL, "5m" },
     { "connect_timeout", "WHIMBREL_CONNECT_TIMEOUT", "--connect-timeout", WB_VALUE_TIME, NULL, "10s" },
@@ -34,8 +34,8 @@ const wb_key_row wb_key_rows[WB_KEY_COUNT] = {
     { "discover", "WHIMBREL_DISCOVER", "--discover", WB_VALUE_CHOICE, discover_words, "run" },
     { "dirty_blocks", "WHIMBREL_DIRTY_BLOCKS", "--dirty-blocks", WB_VALUE_CHOICE, dirty_words, "unknown" },
     { "protected", "WHIMBREL_PROTECTED", "--protected", WB_VALUE_CHOICE, bool_words, "false" },
-    { "ledger.schema", "WHIMBREL_LEDGER_SCHEMA", "--ledger-schema", WB_VALUE_TEXT, NULL, "of the connection" },
-    { "ledger.table", "WHIMBREL_LEDGER_TABLE", "--ledger-table", WB_VALUE_TEXT, NULL, "schema_migrations" },
+    { "ledger.schema", "WHIMBREL_LEDGER_SCHEMA", "--ledger", WB_VALUE_TEXT, NULL, "of the connection" },
+    { "ledger.table", "WHIMBREL_LEDGER_TABLE", "--ledger", WB_VALUE_TEXT, NULL, "schema_migrations" },
     { "password_file", "WHIMBREL_PASSWORD_FILE", "--password-file", WB_VALUE_TEXT, NULL, "" },
 };
 
@@ -86,7 +86,10 @@ static int to_choice(wb_draft *d, wb_key key, int *out)
             return 0;
         }
     int rc = fail_value(d, key, "is none of its values");
-    wb_hint(d->cx, "Write %s, %s%s%s.", words[0], words[1], words[2] ? " or " : "", words[2] ? words[2] : "");
+    if (words[2])
+        wb_hint(d->cx, "Write %s, %s or %s.", words[0], words[1], words[2]);
+    else
+        wb_hint(d->cx, "Write %s or %s.", words[0], words[1]);
     return rc;
 }
 

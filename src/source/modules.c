@@ -2,7 +2,7 @@
  * modules.c - the configuration of an application whose modules are the namespaces: config.yaml with db: and modules:.
  *
  * The file belongs to the application, so other keys are its own and passed over, and the values that we read are taken
- * as they are. Facts: AxCom, docs/getting-started/migrations.md and internal/migrate; docs/formats/modules.md.
+ * as they are. Facts: AxCom, docs/getting-started/migrations.md and internal/migrate; docs/formats/files.md.
  */
 #include "source/parts.h"
 
@@ -155,6 +155,10 @@ int wb_modules_read(wb_draft *d, const char *shown, const wb_yaml *root)
 {
     const char *type = NULL;
     d->out->is_modules_form = true;
+    /* The application says itself which modules there are: one that it does not know is told, and not run. */
+    if (!d->values[WB_KEY_DISCOVER].text)
+        d->values[WB_KEY_DISCOVER] =
+            (wb_value){ .text = "report", .origin = wb_origin(d, shown, 1), .file = shown, .line = 1 };
     int rc = read_db(d, shown, wb_yaml_get(root, "db"), &type);
     return rc == 0 ? read_modules(d, shown, root, type) : rc;
 }

@@ -68,7 +68,7 @@ static int check_ns_name(wb_scan *s, const wb_item_name *it, bool *is_good)
 static int take_ns_dir(wb_scan *s, const wb_item_name *it, const char *database, bool is_sure, bool *is_taken)
 {
     WB_CLEANUP(wb_listing_done) wb_listing list = { 0 };
-    size_t ns;
+    size_t ns = 0;
     bool is_good;
     *is_taken = false;
     int rc = wb_scan_list(s, it->path, it->shown, &list);
@@ -89,10 +89,34 @@ static int take_ns_dir(wb_scan *s, const wb_item_name *it, const char *database,
     return rc == 0 ? wb_scan_take_files(s, &list, ns, database) : rc;
 }
 
+/* Directories of migrations below a flat one are somebody's archive; or one stray file has turned a root of namespaces
+   into a flat directory. */
+static int pass_over_dir(wb_scan *s, const wb_item_name *it, const char *above)
+{
+    WB_CLEANUP(wb_listing_done) wb_listing list = { 0 };
+    size_t count = s->findings->count, errors = s->findings->errors;
+    int rc = wb_scan_list(s, it->path, it->shown, &list);
+    if (rc == WBL_E_NOMEM)
+        return rc;
+    if (rc != 0) /* what is wrong in a directory that is not read does not matter */
+        wb_error_clear(s->cx->err);
+    s->findings->count = count;
+    s->findings->errors = errors;
+    if (rc == 0 && list.pair_count > 0 && !database_word(s, it)) {
+        wbl_finding *f = wb_finding_add(s->cx, s->findings, WBL_WARNING, "mixed-layout",
+                                        "%s has migrations of its own, so those in %s are not read", above, it->shown);
+        if (!f)
+            return WBL_E_NOMEM;
+        f->file = it->shown;
+        f->hint = "If it is a namespace, move the files above it to a directory of their own.";
+    }
+    return wb_scan_pass_over(s, it);
+}
+
 /* A flat directory: its own files count, its sub-directories only where the configuration names them. */
 static int take_flat(wb_scan *s, const wb_listing *list, const char *database)
 {
-    size_t ns;
+    size_t ns = 0;
     bool is_taken;
     int rc = add_ns(s, WB_DEFAULT_NS, list->shown, &ns);
     if (rc == 0)
@@ -100,7 +124,8 @@ static int take_flat(wb_scan *s, const wb_listing *list, const char *database)
     for (size_t i = 0; i < list->count && rc == 0; i++) {
         const wb_item_name *it = &list->items[i];
         if (it->is_dir && it->parsed.kind == WB_NAME_OTHER)
-            rc = is_listed(s, it->name) ? take_ns_dir(s, it, database, true, &is_taken) : wb_scan_pass_over(s, it);
+            rc = is_listed(s, it->name) ? take_ns_dir(s, it, database, true, &is_taken)
+                                        : pass_over_dir(s, it, list->shown);
     }
     return rc;
 }

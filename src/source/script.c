@@ -186,9 +186,8 @@ void wb_script_release(wb_script *s)
     s->owned = NULL;
     s->text = NULL;
     s->len = 0;
-    s->is_loaded = s->is_directed = false;
-    s->directives = (wb_directives){ 0 };
-    s->facts = (wb_script_facts){ 0 };
+    s->is_loaded = false;
+    s->info = NULL;
 }
 
 /* The names of up and down file may differ in it, so the file's own name is asked, and the migration only in memory. */
@@ -203,24 +202,24 @@ static bool is_autocommit(const wb_migration *m, const wb_script *s)
 
 int wb_script_read(wb_ctx *cx, wb_arena *mem, const wb_sql_options *opt, wb_migration *m, wb_script *s)
 {
-    if (s->is_directed || !s->text)
+    if (s->info || !s->text)
         return 0;
     wb_sql_options own = *opt;
     own.first_line = s->first_line;
-    wb_directives directives = { .lock_timeout_ms = -1, .statement_timeout_ms = -1 };
-    wb_script_facts facts = { 0 };
-    int rc = wb_directives_read(cx, mem, &own, s->text, s->len, &directives);
+    wb_script_info *info = wb_arena_get(mem, sizeof *info);
+    if (!info)
+        return wb_nomem(cx);
+    *info = (wb_script_info){ .directives = { .lock_timeout_ms = -1, .statement_timeout_ms = -1 } };
+    int rc = wb_directives_read(cx, mem, &own, s->text, s->len, &info->directives);
     if (rc == 0)
-        rc = wb_script_scan(cx, &own, s->text, s->len, &facts);
+        rc = wb_script_scan(cx, &own, s->text, s->len, &info->facts);
     if (rc != 0) {
         if (cx->err && !cx->err->file[0])
             wb_at(cx, s->shown, cx->err->line, cx->err->column);
         return rc;
     }
-    directives.no_transaction = directives.no_transaction || is_autocommit(m, s);
-    s->directives = directives;
-    s->facts = facts;
-    wb_sql_token_hash(&own, s->text, s->len, s->tokens);
-    s->is_directed = true;
+    info->directives.no_transaction = info->directives.no_transaction || is_autocommit(m, s);
+    wb_sql_token_hash(&own, s->text, s->len, info->tokens);
+    s->info = info;
     return 0;
 }

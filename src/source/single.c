@@ -2,7 +2,7 @@
  * single.c - both directions in one file, parted by the line `-- whimbrel: down`.
  *
  * The marker is a line of its own, so it is found without knowing a dialect. A direction is a slice of the file, and a
- * line number in an error counts from the start of the whole file. Pure, owns nothing. Facts: docs/formats/single.md.
+ * line number in an error counts from the start of the whole file. Pure, owns nothing. Facts: docs/formats/files.md.
  */
 #include "source/parts.h"
 

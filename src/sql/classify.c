@@ -9,103 +9,6 @@
 
 #include <string.h>
 
-/* ---- reading ---- */
-
-static void advance(wb_reader *r) { r->tok = wb_lex_next(&r->lex); }
-
-/* Whether the token is the first word of the phrase. */
-static bool begins_phrase(wb_token t, const char *phrase)
-{
-    if (t.kind != WB_TOK_WORD)
-        return false;
-    for (size_t i = 0; i < t.len; i++) {
-        char c = t.p[i];
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c + ('a' - 'A'));
-        if (c != phrase[i]) /* also at the end of the phrase: no word holds a NUL */
-            return false;
-    }
-    return phrase[t.len] == ' ' || phrase[t.len] == 0;
-}
-
-/* If the words of the phrase come next, pass over them. */
-static bool accept(wb_reader *r, const char *phrase)
-{
-    if (!begins_phrase(r->tok, phrase)) /* nearly always; do not copy the reader for it */
-        return false;
-    wb_reader ahead = *r;
-    for (const char *p = phrase; *p;) {
-        if (!begins_phrase(ahead.tok, p))
-            return false;
-        size_t len = ahead.tok.len;
-        advance(&ahead);
-        p += len + (p[len] == ' ');
-    }
-    *r = ahead;
-    return true;
-}
-
-static bool is_end(const wb_reader *r) { return r->tok.kind <= WB_TOK_TERMINATOR; }
-
-static bool is_name(wb_token t) { return t.kind == WB_TOK_WORD || t.kind == WB_TOK_NAME || t.kind == WB_TOK_STRING; }
-
-static bool read_name(wb_reader *r, wb_str *schema, wb_str *name)
-{
-    if (!is_name(r->tok))
-        return false;
-    *schema = (wb_str){ NULL, 0 };
-    *name = (wb_str){ r->tok.p, r->tok.len };
-    advance(r);
-    while (wb_token_is_symbol(r->tok, '.')) {
-        advance(r);
-        if (!is_name(r->tok))
-            break;
-        *schema = *name;
-        *name = (wb_str){ r->tok.p, r->tok.len };
-        advance(r);
-    }
-    return true;
-}
-
-/* Pass over tokens at parenthesis depth 0 until a word; stands behind it when found. */
-static bool skip_to(wb_reader *r, const char *word)
-{
-    int depth = 0;
-    for (; !is_end(r); advance(r)) {
-        depth += wb_token_is_symbol(r->tok, '(') - wb_token_is_symbol(r->tok, ')');
-        if (depth == 0 && accept(r, word))
-            return true;
-    }
-    return false;
-}
-
-/* "( word, word = value )": passes over it; whether it has this word. */
-static bool accept_options(wb_reader *r, const char *word)
-{
-    bool is_found = false;
-    int depth = 0;
-    do {
-        depth += wb_token_is_symbol(r->tok, '(') - wb_token_is_symbol(r->tok, ')');
-        is_found |= depth > 0 && wb_token_is(r->tok, word);
-        advance(r);
-    } while (depth > 0 && !is_end(r));
-    return is_found;
-}
-
-static bool is_one_of(wb_token t, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (wb_token_is(t, words[i]))
-            return true;
-    }
-    return false;
-}
-
-static bool has_before(const wb_reader *r, uint32_t version)
-{
-    return r->options->server_version != 0 && r->options->server_version < version;
-}
-
 /* ---- objects ---- */
 
 /* Longer phrases first. What stands behind the name and says on which table it is. */
@@ -161,11 +64,11 @@ static const char *const nameless[] = { "user mapping", "default privileges", "o
 static const struct object_row *read_object(wb_reader *r)
 {
     for (size_t i = 0; i < WB_COUNT(nameless); i++) {
-        if (accept(r, nameless[i]))
+        if (wb_accept(r, nameless[i]))
             return NULL;
     }
     for (size_t i = 0; i < WB_COUNT(object_rows); i++) {
-        if (accept(r, object_rows[i].phrase))
+        if (wb_accept(r, object_rows[i].phrase))
             return &object_rows[i];
     }
     return NULL;
@@ -173,18 +76,18 @@ static const struct object_row *read_object(wb_reader *r)
 
 static void read_existence(wb_reader *r, wb_statement *st)
 {
-    if (r->lex.table->has_concurrently && accept(r, "concurrently"))
+    if (r->lex.table->has_concurrently && wb_accept(r, "concurrently"))
         st->is_concurrent = true;
-    if (accept(r, "if not exists") || accept(r, "if exists"))
+    if (wb_accept(r, "if not exists") || wb_accept(r, "if exists"))
         st->if_exists = true;
 }
 
 static void read_table_of(wb_reader *r, wb_statement *st, const char *word)
 {
-    if (!skip_to(r, word))
+    if (!wb_skip_to(r, word))
         return;
-    accept(r, "only");
-    read_name(r, &st->table_schema, &st->table);
+    wb_accept(r, "only");
+    wb_read_name(r, &st->table_schema, &st->table);
 }
 
 static bool is_object(const wb_statement *st, const char *object)
@@ -206,29 +109,19 @@ static bool is_temporary_schema(wb_str schema) { return schema.len >= 7 && wb_wo
 /* A subscription makes its replication slot over a connection of its own, which no rollback undoes. */
 static const char *refusal_of_new_subscription(wb_reader *r)
 {
-    while (!is_end(r)) {
-        if (!accept(r, "connect") && !accept(r, "create_slot")) {
-            advance(r);
+    while (!wb_at_end(r)) {
+        if (!wb_accept(r, "connect") && !wb_accept(r, "create_slot")) {
+            wb_advance(r);
             continue;
         }
         if (wb_token_is_symbol(r->tok, '='))
-            advance(r);
+            wb_advance(r);
         wb_str value = { r->tok.p, r->tok.len };
         if (wb_str_ieq(value, "false") || wb_str_ieq(value, "off") || wb_str_eq(value, "0") ||
             wb_str_ieq(value, "'false'") || wb_str_ieq(value, "'off'"))
             return NULL;
     }
     return "CREATE SUBSCRIPTION with a replication slot can't run in a transaction";
-}
-
-/* DEFINER = 'user'@'host' SQL SECURITY INVOKER */
-static void skip_definer(wb_reader *r)
-{
-    static const char *const objects[] = { "view", "trigger", "procedure", "function", "event" };
-    if (!accept(r, "definer"))
-        return;
-    while (!is_end(r) && !is_one_of(r->tok, objects, WB_COUNT(objects)))
-        advance(r);
 }
 
 void wb_read_create(wb_reader *r, wb_statement *st)
@@ -239,22 +132,20 @@ void wb_read_create(wb_reader *r, wb_statement *st)
     bool is_passed = true;
     while (is_passed) {
         is_passed = false;
-        if (accept(r, "or replace"))
+        if (wb_accept(r, "or replace"))
             st->is_repeatable = is_passed = true;
-        if (accept(r, "temp") || accept(r, "temporary"))
+        if (wb_accept(r, "temp") || wb_accept(r, "temporary"))
             st->may_leak = is_passed = true;
         for (size_t i = 0; i < WB_COUNT(modifiers); i++)
-            is_passed |= accept(r, modifiers[i]);
+            is_passed |= wb_accept(r, modifiers[i]);
     }
-    if (r->lex.table->has_delimiter_lines)
-        skip_definer(r);
     const struct object_row *row = read_object(r);
     if (!row)
         return;
     st->object = row->object;
     read_existence(r, st);
     if (!wb_token_is(r->tok, "on") && !wb_token_is(r->tok, "authorization")) /* it may have no name */
-        read_name(r, &st->schema, &st->name);
+        wb_read_name(r, &st->schema, &st->name);
     if (is_table(st))
         copy_table(st);
     if (row->table_word)
@@ -270,22 +161,22 @@ void wb_read_create(wb_reader *r, wb_statement *st)
 static const char *refusal_of_altered_subscription(wb_reader *r)
 {
     static const char why[] = "ALTER SUBSCRIPTION that refreshes can't run in a transaction";
-    if (has_before(r, 140000))
+    if (wb_is_before(r, 140000))
         return NULL;
-    if (accept(r, "refresh"))
+    if (wb_accept(r, "refresh"))
         return why;
-    if (accept(r, "set publication") || accept(r, "add publication") || accept(r, "drop publication")) {
-        if (!skip_to(r, "with"))
+    if (wb_accept(r, "set publication") || wb_accept(r, "add publication") || wb_accept(r, "drop publication")) {
+        if (!wb_skip_to(r, "with"))
             return why;
-        for (; !is_end(r); advance(r)) {
+        for (; !wb_at_end(r); wb_advance(r)) {
             if (wb_token_is(r->tok, "false") || wb_token_is(r->tok, "off"))
                 return NULL;
         }
         return why;
     }
-    if (accept(r, "set") && !has_before(r, 170000) && wb_token_is_symbol(r->tok, '(')) {
+    if (wb_accept(r, "set") && !wb_is_before(r, 170000) && wb_token_is_symbol(r->tok, '(')) {
         wb_reader again = *r;
-        if (accept_options(r, "failover") || (!has_before(r, 180000) && accept_options(&again, "two_phase")))
+        if (wb_accept_options(r, "failover") || (!wb_is_before(r, 180000) && wb_accept_options(&again, "two_phase")))
             return "ALTER SUBSCRIPTION of this option can't run in a transaction";
     }
     return NULL;
@@ -293,7 +184,7 @@ static const char *refusal_of_altered_subscription(wb_reader *r)
 
 static void read_altered_table(wb_reader *r, wb_statement *st)
 {
-    if (skip_to(r, "detach partition") && skip_to(r, "concurrently")) {
+    if (wb_skip_to(r, "detach partition") && wb_skip_to(r, "concurrently")) {
         st->is_concurrent = true;
         st->refuses = "ALTER TABLE ... DETACH PARTITION CONCURRENTLY can't run in a transaction";
     }
@@ -302,30 +193,30 @@ static void read_altered_table(wb_reader *r, wb_statement *st)
 void wb_read_alter(wb_reader *r, wb_statement *st)
 {
     st->action = WB_ACT_ALTER;
-    accept(r, "ignore");
+    wb_accept(r, "ignore");
     const struct object_row *row = read_object(r);
     if (!row)
         return;
     st->object = row->object;
-    if (accept(r, "all in tablespace"))
+    if (wb_accept(r, "all in tablespace"))
         return;
     read_existence(r, st);
-    accept(r, "only");
-    read_name(r, &st->schema, &st->name);
+    wb_accept(r, "only");
+    wb_read_name(r, &st->schema, &st->name);
     if (wb_token_is_symbol(r->tok, '*'))
-        advance(r);
+        wb_advance(r);
     if (is_table(st))
         copy_table(st);
-    if (row->table_word && !is_object(st, "index") && accept(r, "on"))
-        read_name(r, &st->table_schema, &st->table);
+    if (row->table_word && !is_object(st, "index") && wb_accept(r, "on"))
+        wb_read_name(r, &st->table_schema, &st->table);
     if (wb_token_is(r->tok, "rename"))
         st->action = WB_ACT_RENAME;
 
     if (is_object(st, "table"))
         read_altered_table(r, st);
-    else if (is_object(st, "database") && accept(r, "set tablespace"))
+    else if (is_object(st, "database") && wb_accept(r, "set tablespace"))
         st->refuses = "ALTER DATABASE ... SET TABLESPACE can't run in a transaction";
-    else if (is_object(st, "type") && has_before(r, 120000) && accept(r, "add value"))
+    else if (is_object(st, "type") && wb_is_before(r, 120000) && wb_accept(r, "add value"))
         st->refuses = "ALTER TYPE ... ADD VALUE can't run in a transaction before PostgreSQL 12";
     else if (is_object(st, "subscription"))
         st->refuses = refusal_of_altered_subscription(r);
@@ -337,37 +228,27 @@ void wb_read_alter(wb_reader *r, wb_statement *st)
 void wb_read_drop(wb_reader *r, wb_statement *st)
 {
     st->action = WB_ACT_DROP;
-    if (accept(r, "temporary"))
+    if (wb_accept(r, "temporary"))
         st->may_leak = true;
     const struct object_row *row = read_object(r);
     if (!row)
         return;
     st->object = row->object;
     read_existence(r, st);
-    read_name(r, &st->schema, &st->name);
+    wb_read_name(r, &st->schema, &st->name);
     if (is_table(st))
         copy_table(st);
-    if (row->table_word && accept(r, "on"))
-        read_name(r, &st->table_schema, &st->table);
+    if (row->table_word && wb_accept(r, "on"))
+        wb_read_name(r, &st->table_schema, &st->table);
 }
 
 void wb_read_truncate(wb_reader *r, wb_statement *st)
 {
     st->action = WB_ACT_TRUNCATE;
     st->object = "table";
-    accept(r, "table");
-    accept(r, "only");
-    read_name(r, &st->schema, &st->name);
-    copy_table(st);
-}
-
-/* RENAME TABLE a TO b */
-void wb_read_rename(wb_reader *r, wb_statement *st)
-{
-    st->action = WB_ACT_RENAME;
-    const struct object_row *row = read_object(r);
-    st->object = row ? row->object : NULL;
-    read_name(r, &st->schema, &st->name);
+    wb_accept(r, "table");
+    wb_accept(r, "only");
+    wb_read_name(r, &st->schema, &st->name);
     copy_table(st);
 }
 
@@ -376,31 +257,31 @@ void wb_read_reindex(wb_reader *r, wb_statement *st)
 {
     st->action = WB_ACT_REINDEX;
     if (wb_token_is_symbol(r->tok, '('))
-        st->is_concurrent = accept_options(r, "concurrently");
+        st->is_concurrent = wb_accept_options(r, "concurrently");
     const struct object_row *row = read_object(r);
     st->object = row ? row->object : NULL;
     read_existence(r, st);
-    read_name(r, &st->schema, &st->name);
+    wb_read_name(r, &st->schema, &st->name);
     if (is_table(st))
         copy_table(st);
 }
 
 void wb_read_refresh(wb_reader *r, wb_statement *st)
 {
-    if (!accept(r, "materialized view"))
+    if (!wb_accept(r, "materialized view"))
         return;
     st->object = "materialized view";
     read_existence(r, st);
-    read_name(r, &st->schema, &st->name);
+    wb_read_name(r, &st->schema, &st->name);
 }
 
 /* CLUSTER and REPACK without a table go through all of them, each in a transaction of its own. */
 void wb_read_cluster(wb_reader *r, wb_statement *st)
 {
     if (wb_token_is_symbol(r->tok, '('))
-        st->is_concurrent = accept_options(r, "concurrently");
-    accept(r, "verbose");
-    if (is_end(r))
+        st->is_concurrent = wb_accept_options(r, "concurrently");
+    wb_accept(r, "verbose");
+    if (wb_at_end(r))
         st->refuses = "CLUSTER or REPACK of all tables can't run in a transaction";
     else if (st->is_concurrent)
         st->refuses = "REPACK (CONCURRENTLY) can't run in a transaction";
@@ -422,7 +303,7 @@ static bool is_harmless_before_paren(wb_token t)
         "setval",       "array_agg", "string_agg", "row_number", "to_regclass", "format",  "concat",    "replace",
         "substr",       "substring", "greatest",   "least",
     };
-    return is_one_of(t, words, WB_COUNT(words));
+    return wb_is_one_of(t, words, WB_COUNT(words));
 }
 
 typedef struct query_facts {
@@ -434,10 +315,10 @@ static bool begins_write(const wb_reader *r, wb_token before)
     static const char *const writes[] = { "insert", "update", "delete", "merge", "replace" };
     if (!wb_token_is_symbol(before, '(') && !wb_token_is_symbol(before, ')'))
         return false;
-    if (!is_one_of(r->tok, writes, WB_COUNT(writes)))
+    if (!wb_is_one_of(r->tok, writes, WB_COUNT(writes)))
         return false;
     wb_reader ahead = *r;
-    advance(&ahead);
+    wb_advance(&ahead);
     return !wb_token_is_symbol(ahead.tok, '(') && !wb_token_is_symbol(ahead.tok, '.') &&
            !wb_token_is_symbol(ahead.tok, ',');
 }
@@ -447,7 +328,7 @@ static query_facts scan_query(wb_reader *r)
     query_facts f = { 0 };
     wb_token before = { 0 };
     int depth = 0;
-    for (; !is_end(r); advance(r)) {
+    for (; !wb_at_end(r); wb_advance(r)) {
         if (wb_token_is_symbol(r->tok, '(')) {
             depth++;
             if (before.kind == WB_TOK_NAME || (before.kind == WB_TOK_WORD && !is_harmless_before_paren(before)))
@@ -459,9 +340,9 @@ static query_facts scan_query(wb_reader *r)
         } else if (depth == 0 && wb_token_is(r->tok, "into")) {
             f.has_into = true;
             wb_reader ahead = *r;
-            advance(&ahead);
-            f.is_temporary = accept(&ahead, "temp") || accept(&ahead, "temporary") || accept(&ahead, "local temp") ||
-                             accept(&ahead, "local temporary");
+            wb_advance(&ahead);
+            f.is_temporary = wb_accept(&ahead, "temp") || wb_accept(&ahead, "temporary") || wb_accept(&ahead, "local temp") ||
+                             wb_accept(&ahead, "local temporary");
         }
         before = r->tok;
     }
@@ -492,8 +373,8 @@ void wb_read_explain(wb_reader *r, wb_statement *st)
 {
     bool runs = false;
     if (wb_token_is_symbol(r->tok, '('))
-        runs = accept_options(r, "analyze");
-    for (; wb_token_is(r->tok, "analyze") || wb_token_is(r->tok, "verbose"); advance(r))
+        runs = wb_accept_options(r, "analyze");
+    for (; wb_token_is(r->tok, "analyze") || wb_token_is(r->tok, "verbose"); wb_advance(r))
         runs |= wb_token_is(r->tok, "analyze");
     if (!runs)
         return;
@@ -507,12 +388,12 @@ void wb_read_explain(wb_reader *r, wb_statement *st)
 void wb_read_set(wb_reader *r, wb_statement *st)
 {
     /* These end with the transaction. */
-    if (accept(r, "local") || accept(r, "constraints") || accept(r, "transaction"))
+    if (wb_accept(r, "local") || wb_accept(r, "constraints") || wb_accept(r, "transaction"))
         st->may_leak = false;
 }
 
 /* A cursor WITH HOLD outlives its transaction. */
-void wb_read_declare(wb_reader *r, wb_statement *st) { st->may_leak = skip_to(r, "with hold"); }
+void wb_read_declare(wb_reader *r, wb_statement *st) { st->may_leak = wb_skip_to(r, "with hold"); }
 
 /* What SQLite 3.40 refuses, or ignores without a word, inside a transaction. */
 static const struct pragma_row {
@@ -547,8 +428,8 @@ static bool is_in(wb_str name, const char *const *names, size_t count)
 void wb_read_pragma(wb_reader *r, wb_statement *st)
 {
     wb_str schema = { 0 }, name = { 0 };
-    read_name(r, &schema, &name);
-    bool sets = !is_end(r);
+    wb_read_name(r, &schema, &name);
+    bool sets = !wb_at_end(r);
     st->may_leak = sets && !is_in(name, lasting_pragmas, WB_COUNT(lasting_pragmas)) &&
                    !is_in(name, asking_pragmas, WB_COUNT(asking_pragmas));
     for (size_t i = 0; i < WB_COUNT(pragma_rows); i++) {
@@ -562,7 +443,7 @@ void wb_read_pragma(wb_reader *r, wb_statement *st)
 /* From the next token to the last one of the statement. */
 static wb_str rest_of(const wb_reader *r)
 {
-    if (is_end(r))
+    if (wb_at_end(r))
         return (wb_str){ r->tok.p, 0 };
     return (wb_str){ r->tok.p, (size_t)(r->lex.end - r->tok.p) };
 }
@@ -570,16 +451,16 @@ static wb_str rest_of(const wb_reader *r)
 void wb_read_begin(wb_reader *r, wb_statement *st)
 {
     st->txn = WB_TXN_BEGIN;
-    if (!accept(r, "work"))
-        accept(r, "transaction");
+    if (!wb_accept(r, "work"))
+        wb_accept(r, "transaction");
     st->modes = rest_of(r);
 }
 
 static bool accept_chain(wb_reader *r)
 {
-    if (!accept(r, "work"))
-        accept(r, "transaction");
-    return accept(r, "and chain");
+    if (!wb_accept(r, "work"))
+        wb_accept(r, "transaction");
+    return wb_accept(r, "and chain");
 }
 
 void wb_read_commit(wb_reader *r, wb_statement *st) { st->txn = accept_chain(r) ? WB_TXN_COMMIT_CHAIN : WB_TXN_COMMIT; }
@@ -587,9 +468,9 @@ void wb_read_commit(wb_reader *r, wb_statement *st) { st->txn = accept_chain(r) 
 void wb_read_rollback(wb_reader *r, wb_statement *st)
 {
     wb_reader start = *r;
-    if (!accept(r, "work"))
-        accept(r, "transaction");
-    if (accept(r, "to")) {
+    if (!wb_accept(r, "work"))
+        wb_accept(r, "transaction");
+    if (wb_accept(r, "to")) {
         st->txn = WB_TXN_ROLLBACK_TO;
         return;
     }
@@ -623,7 +504,7 @@ static const wb_verb *find_verb(wb_reader *r)
 {
     char initial = r->tok.kind == WB_TOK_WORD ? (char)(*r->tok.p | 0x20) : 0;
     for (const wb_verb *v = r->lex.table->verbs; v->phrase; v++) {
-        if (initial == *v->phrase && accept(r, v->phrase))
+        if (initial == *v->phrase && wb_accept(r, v->phrase))
             return v;
     }
     return NULL;
@@ -640,24 +521,36 @@ static const char *find_refusal(const wb_reader *r, const wb_statement *st)
     return NULL;
 }
 
-void wb_classify(const wb_sql_options *options, const char *text, wb_statement *st)
+void wb_classify_rest(wb_reader *r, wb_statement *st)
 {
-    wb_reader r = { .options = options };
-    wb_lex_start(&r.lex, options, text + st->offset, st->len);
-    advance(&r);
-    while (wb_token_is_symbol(r.tok, '(')) /* (SELECT 1) UNION ... */
-        advance(&r);
+    while (wb_token_is_symbol(r->tok, '(')) /* (SELECT 1) UNION ... */
+        wb_advance(r);
     st->cls = WB_STMT_OTHER;
-    const wb_verb *verb = find_verb(&r);
+    st->may_commit = r->lex.table->commits_ddl;
+    const wb_verb *verb = find_verb(r);
+    if (!verb && r->lex.table->has_blocks && wb_token_is_symbol(wb_lex_peek(&r->lex), ':')) { /* a label */
+        wb_advance(r);
+        wb_advance(r);
+        verb = find_verb(r);
+    }
     if (!verb)
         return;
     st->cls = verb->cls;
     st->refuses = verb->refuses;
     st->may_leak = verb->flags & WB_VERB_LEAKS;
     st->is_repeatable = verb->flags & WB_VERB_REPEATABLE;
+    st->commits_implicitly = verb->flags & WB_VERB_COMMITS;
+    st->may_commit = verb->flags & WB_VERB_MAY_COMMIT;
     if (verb->read)
-        verb->read(&r, st);
+        verb->read(r, st);
     if (!st->refuses && st->action != WB_ACT_NONE)
-        st->refuses = find_refusal(&r, st);
-    st->commits_implicitly = r.lex.table->commits_ddl && st->cls == WB_STMT_DDL && !st->may_leak;
+        st->refuses = find_refusal(r, st);
+    st->may_commit |= st->commits_implicitly;
+}
+
+void wb_classify(const wb_sql_options *options, const char *text, wb_statement *st)
+{
+    wb_reader r;
+    wb_reader_start(&r, options, text + st->offset, st->len);
+    wb_classify_rest(&r, st);
 }

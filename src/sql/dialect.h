@@ -62,8 +62,12 @@ typedef enum wb_form {
     WB_FORM_ROUTINE,  /* PostgreSQL: BEGIN ATOMIC holds statements */
     WB_FORM_RULE,     /* PostgreSQL: parentheses hold statements */
     WB_FORM_TRIGGER,  /* SQLite: BEGIN holds statements */
-    WB_FORM_COMPOUND, /* MySQL: nested blocks */
-    WB_FORM_COPY      /* PostgreSQL: data may follow */
+    WB_FORM_COPY,     /* PostgreSQL: data may follow */
+    WB_FORM_STORED_ROUTINE, /* MySQL: PROCEDURE or FUNCTION; nested blocks, as in the next three */
+    WB_FORM_STORED_TRIGGER,
+    WB_FORM_STORED_EVENT,
+    WB_FORM_BLOCK,  /* MariaDB: BEGIN NOT ATOMIC, IF, LOOP and so on by themselves */
+    WB_FORM_PACKAGE /* MariaDB: only between DELIMITER lines */
 } wb_form;
 
 typedef struct wb_form_row { /* CREATE [words passed over] this word */
@@ -71,13 +75,22 @@ typedef struct wb_form_row { /* CREATE [words passed over] this word */
     wb_form form;
 } wb_form_row;
 
+/* ---- what only a client understands ------------------------------------------------------------------------------- */
+
+typedef struct wb_client_row {
+    const char *name; /* of a command with a backslash; NULL: any other one */
+    const char *hint; /* NULL: its line is passed over */
+} wb_client_row;
+
 /* ---- what a statement is ---------------------------------------------------------------------------------------- */
 
 struct wb_reader; /* classify.h */
 
 enum {
     WB_VERB_LEAKS = 1, /* may leave session state */
-    WB_VERB_REPEATABLE = 2
+    WB_VERB_REPEATABLE = 2,
+    WB_VERB_COMMITS = 4,   /* MySQL: commits implicitly */
+    WB_VERB_MAY_COMMIT = 8 /* MySQL: what it runs may commit; the text does not tell */
 };
 
 typedef struct wb_verb {
@@ -103,19 +116,29 @@ typedef struct wb_dialect_table {
     bool has_nested_comments;
     bool has_dollar_quotes;
     bool has_escape_strings;  /* E'...' and U&'...' */
-    bool has_client_commands; /* a backslash outside of quotes is one of psql */
+    bool has_client_commands; /* a backslash outside of quotes is one of psql or mysql */
     bool has_hash_comments;
-    bool has_version_comments; /* the kind with ! or + is content, not comment */
+    bool has_version_comments; /* the kind with ! is code for some servers */
     bool needs_blank_after_dashes;
+    bool has_null_escape;         /* a backslash and N is a NULL, not a client command */
+    bool has_digit_names;         /* a name may begin with a digit */
+    bool has_late_dollar_quotes;  /* $$ quotes in MySQL from 9.0 on; $name is a name */
     bool may_end_in_comment; /* an open block comment at the end of the text is fine */
     bool has_tick_names, has_bracket_names;
     bool has_double_quoted_strings; /* "x" takes backslashes as 'x' does */
     bool has_delimiter_lines;
+    bool has_blocks;              /* MariaDB: a block may stand by itself */
+    bool reads_ddl;               /* ddl.c and clauses.c know its DDL */
+    const char *client;           /* program that has the client commands */
+    const wb_client_row *clients; /* ends with a NULL name */
+    const char *const *client_words; /* commands without a backslash, at the beginning of a line; ends with NULL; may be NULL */
+    /* Follow a SET of what changes how text is read; `first` is what held at the start of the script. NULL: nothing does. */
+    void (*follow_set)(const wb_sql_options *first, const char *statement, size_t len, wb_sql_options *now);
     bool has_copy;
     bool has_concurrently;      /* a word of CREATE INDEX and others, not a name */
     bool has_marks_between;     /* a byte-order mark before any statement is white space */
     bool folds_names;           /* unquoted names are compared in lower case */
-    bool commits_ddl;           /* DDL commits implicitly */
+    bool commits_ddl;           /* DDL commits implicitly, also when it fails */
     bool keeps_modes;           /* of an absorbed BEGIN */
     size_t name_max;            /* longer names are cut to this many bytes; 0: not cut */
     const wb_form_row *forms;   /* ends with a NULL word */

@@ -338,6 +338,21 @@ static int see_statement(void *user, const wb_statement *st)
     return rc;
 }
 
+/* Most scripts have none, and need not be lexed to know it. */
+static bool may_have_directive(const char *text, size_t len)
+{
+    static const char name[] = "whimbrel";
+    const size_t n = sizeof name - 1;
+    for (const char *p = text, *end = text + len; (p = memchr(p, ':', (size_t)(end - p))) != NULL; p++) {
+        const char *q = p;
+        while (q > text && (q[-1] == ' ' || q[-1] == '\t'))
+            q--;
+        if ((size_t)(q - text) >= n && wb_word_eq(q - n, n, name))
+            return true;
+    }
+    return false;
+}
+
 int wb_directives_read(wb_ctx *cx, wb_arena *mem, const wb_sql_options *options, const char *text, size_t len,
                        wb_directives *out)
 {
@@ -348,7 +363,7 @@ int wb_directives_read(wb_ctx *cx, wb_arena *mem, const wb_sql_options *options,
         .mem = mem,
         .found = { .lock_timeout_ms = -1, .statement_timeout_ms = -1 },
     };
-    int rc = wb_split_watched(cx, options, text, len, true, see_statement, see_directive, &r);
+    int rc = !len || !may_have_directive(text, len) ? 0 : wb_split_watched(cx, options, text, len, true, see_statement, see_directive, &r);
     if (rc != 0)
         return rc;
     if (r.has_batch) {

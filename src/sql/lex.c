@@ -32,14 +32,27 @@ bool wb_token_is(wb_token t, const char *lower_word)
 
 bool wb_token_is_symbol(wb_token t, char c) { return t.kind == WB_TOK_SYMBOL && t.len == 1 && *t.p == c; }
 
+/* The quotes came with programs in JavaScript (MySQL 9.0, 27.3). Before, and in MariaDB, $$ is a name. */
+static bool has_dollar_quotes(const wb_dialect_table *d, const wb_sql_options *o)
+{
+    if (d->has_late_dollar_quotes)
+        return !o->is_mariadb && (o->server_version == 0 || o->server_version >= 90000);
+    return d->has_dollar_quotes;
+}
+
 void wb_lex_start(wb_lexer *l, const wb_sql_options *options, const char *text, size_t len)
 {
+    const wb_dialect_table *d = wb_dialect_table_get(options->dialect);
     *l = (wb_lexer){
-        .table = wb_dialect_table_get(options->dialect),
+        .table = d,
         .p = text,
         .end = text + len,
         .delimiter = { ";", 1 },
         .has_backslash_strings = options->backslash_quotes,
+        .has_double_quoted_strings = d->has_double_quoted_strings && !options->ansi_quotes,
+        .has_dollar_quotes = has_dollar_quotes(d, options),
+        .is_mariadb = options->is_mariadb,
+        .version = options->server_version,
         .solid = text,
         .floor = text,
         .content_end = text,
@@ -81,7 +94,7 @@ static bool is_at_delimiter(const wb_lexer *l, const char *p)
     return (size_t)(l->end - p) >= len && memcmp(p, l->delimiter.p, len) == 0;
 }
 
-static bool has_plain_delimiter(const wb_lexer *l) { return l->delimiter.len == 1 && *l->delimiter.p == ';'; }
+bool wb_lex_has_plain_delimiter(const wb_lexer *l) { return l->delimiter.len == 1 && *l->delimiter.p == ';'; }
 
 /* ---- quotes: p stands behind the opener; the result stands behind the closer, NULL when there is none ---- */
 
@@ -260,28 +273,113 @@ static const char *end_of_block(const wb_lexer *l, const char *p)
     }
 }
 
-static wb_token block_comment(wb_lexer *l)
+static wb_token comment_to(wb_lexer *l, const char *start, const char *end)
 {
-    const char *start = l->p;
-    const char *end = end_of_block(l, start + 2);
     if (!end && !l->table->may_end_in_comment)
         return fault(l, start, "comment has no closing */");
     if (!end)
         end = l->end;
-    l->solid = end;
-    /* MySQL runs what stands in such a comment, and reads hints from it. */
-    const char *inside = start + 2 + (end - start > 3 && start[2] == 'M');
-    if (l->table->has_version_comments && inside < end && (*inside == '!' || *inside == '+'))
-        return token_to(l, WB_TOK_SYMBOL, start, end);
-    l->floor = end;
+    l->solid = l->floor = end;
     return token_to(l, WB_TOK_COMMENT, start, end);
+}
+
+/* The end of a version comment that this server does not read: one comment may stand inside (sql_lex.cc). */
+static const char *end_of_version(const wb_lexer *l, const char *p)
+{
+    bool is_inner = false;
+    for (const char *q = p; (q = memchr(q, '*', (size_t)(l->end - q)));) {
+        if (!is_inner && q > p && q[-1] == '/') {
+            is_inner = true;
+            p = ++q; /* its asterisk closes nothing */
+        } else if (l->end - q > 1 && q[1] == '/') {
+            p = q += 2;
+            if (!is_inner)
+                return q;
+            is_inner = false;
+        } else {
+            q++;
+        }
+    }
+    return NULL;
+}
+
+/* MySQL stops at its own version. MariaDB too, but it passes over what was written for MySQL 5.7 and newer; tried. */
+static bool reads_version(const wb_lexer *l, uint32_t version, bool is_for_mariadb)
+{
+    uint32_t newest = l->version ? l->version : l->is_mariadb ? 999998 : 99998;
+    if (version > newest)
+        return false;
+    return !l->is_mariadb || is_for_mariadb || version < 50700 || version > 99999;
+}
+
+/* Five or six digits; fewer are no version, but the first word of the code. */
+static uint32_t version_at(const wb_lexer *l, const char **p)
+{
+    uint32_t version = 0;
+    const char *q = *p;
+    for (; q < l->end && q - *p < 6 && (class_of(l, q) & WB_CH_DIGIT); q++)
+        version = version * 10 + (uint32_t)(*q - '0');
+    if (q - *p < 5)
+        return 0;
+    *p = q;
+    return version;
+}
+
+/* What stands in such a comment is code for some servers. p stands behind the exclamation mark. */
+static wb_token version_comment(wb_lexer *l, const char *p, bool is_for_mariadb)
+{
+    const char *start = l->p, *inside = p;
+    if (l->version == WB_VERSION_NONE) {
+        const char *end = end_of_version(l, inside);
+        if (!end)
+            return fault(l, start, "comment has no closing */");
+        l->solid = end;
+        return token_to(l, WB_TOK_SYMBOL, start, end);
+    }
+    uint32_t version = version_at(l, &p);
+    if (!reads_version(l, version, is_for_mariadb))
+        return comment_to(l, start, end_of_version(l, inside));
+    l->in_code = start;
+    l->solid = p;
+    return token_to(l, WB_TOK_MARK, start, p);
+}
+
+/* Optimizer hints are content only for a checksum: they name no object and begin no statement. */
+static wb_token block_comment(wb_lexer *l)
+{
+    const char *start = l->p, *p = start + 2;
+    if (l->table->has_version_comments && p < l->end) {
+        bool is_for_mariadb = *p == 'M' && l->end - p > 1 && p[1] == '!';
+        if (*p == '!')
+            return version_comment(l, p + 1, false);
+        if (is_for_mariadb && (l->is_mariadb || l->version == WB_VERSION_NONE))
+            return version_comment(l, p + 2, true);
+        const char *end = *p == '+' && l->version == WB_VERSION_NONE ? end_of_block(l, p) : NULL;
+        if (end) {
+            l->solid = end;
+            return token_to(l, WB_TOK_SYMBOL, start, end);
+        }
+    }
+    return comment_to(l, start, end_of_block(l, p));
+}
+
+static bool is_code_end(const wb_lexer *l, const char *p)
+{
+    return l->in_code && *p == '*' && l->end - p > 1 && p[1] == '/';
+}
+
+static wb_token code_end(wb_lexer *l)
+{
+    l->in_code = NULL;
+    l->solid = l->p + 2;
+    return token_to(l, WB_TOK_MARK, l->p, l->p + 2);
 }
 
 static bool is_dash_comment(const wb_lexer *l, const char *p)
 {
     if (l->end - p < 2 || p[1] != '-')
         return false;
-    return !l->table->needs_blank_after_dashes || l->end - p == 2 || (uint8_t)p[2] <= ' ';
+    return !l->table->needs_blank_after_dashes || l->end - p == 2 || (uint8_t)p[2] <= ' ' || p[2] == 0x7f;
 }
 
 static bool is_comment_start(const wb_lexer *l, const char *p)
@@ -302,7 +400,7 @@ static wb_token comment_token(wb_lexer *l)
 
 static bool is_inside_word(const wb_lexer *l, const char *p)
 {
-    return (class_of(l, p) & WB_CH_IN_WORD) && (has_plain_delimiter(l) || !is_at_delimiter(l, p));
+    return (class_of(l, p) & WB_CH_IN_WORD) && (wb_lex_has_plain_delimiter(l) || !is_at_delimiter(l, p));
 }
 
 /* A string or name whose first letters stand before the quote: E'x' X'x' U&'x' U&"x". NULL kind: there is none. */
@@ -338,8 +436,30 @@ static wb_token word_token(wb_lexer *l)
     return token_to(l, WB_TOK_WORD, l->p, q);
 }
 
+/* Digits alone, a hexadecimal number, or digits with an exponent; anything else may be a name (MySQL 8.4, 11.2). */
+static bool is_number(const wb_lexer *l, const char *p, const char *end)
+{
+    const char *q = p;
+    while (q < end && (class_of(l, q) & WB_CH_DIGIT))
+        q++;
+    if (q == end || (q - p == 1 && *p == '0' && (*q == 'x' || *q == 'b')))
+        return true;
+    if ((*q | 0x20) != 'e' || ++q == end)
+        return q == end && end < l->end && (*end == '+' || *end == '-');
+    while (q < end && (class_of(l, q) & WB_CH_DIGIT))
+        q++;
+    return q == end;
+}
+
 static wb_token number_token(wb_lexer *l)
 {
+    if (l->table->has_digit_names) {
+        const char *end = l->p + 1;
+        while (end < l->end && is_inside_word(l, end))
+            end++;
+        if (!is_number(l, l->p, end))
+            return token_to(l, WB_TOK_WORD, l->p, end);
+    }
     const char *q = l->p + 1;
     while (q < l->end && (is_inside_word(l, q) || (*q == '.' && !is_at_delimiter(l, q))))
         q++;
@@ -350,11 +470,21 @@ static wb_token symbol_token(wb_lexer *l)
 {
     const char *q = l->p + 1;
     if (class_of(l, l->p) & WB_CH_OPERATOR) {
-        while (q < l->end && (class_of(l, q) & WB_CH_OPERATOR) && !is_comment_start(l, q) &&
-               (has_plain_delimiter(l) || !is_at_delimiter(l, q)))
+        while (q < l->end && (class_of(l, q) & WB_CH_OPERATOR) && !is_comment_start(l, q) && !is_code_end(l, q) &&
+               (wb_lex_has_plain_delimiter(l) || !is_at_delimiter(l, q)))
             q++;
     }
     return token_to(l, WB_TOK_SYMBOL, l->p, q);
+}
+
+/* Whether $tag$ begins here, where $name is a name. Behind a dot it is one. */
+static bool begins_dollar_quote(const wb_lexer *l, const char *p)
+{
+    if (p > l->solid && p[-1] == '.')
+        return false;
+    for (p++; p < l->end && (class_of(l, p) & (WB_CH_WORD | WB_CH_DIGIT)); p++)
+        continue;
+    return p < l->end && *p == '$';
 }
 
 /* At a character of class STOP that is not the delimiter: a quote, a comment, a backslash, or just itself. */
@@ -364,15 +494,28 @@ static wb_token stop_token(wb_lexer *l)
     char c = *l->p;
     if (is_comment_start(l, l->p))
         return comment_token(l);
-    if (c == '\'' || (c == '"' && d->has_double_quoted_strings))
+    if (c == '\'' || (c == '"' && l->has_double_quoted_strings))
         return string_token(l, l->p, l->p, l->has_backslash_strings);
     if (c == '"' || (c == '`' && d->has_tick_names) || (c == '[' && d->has_bracket_names))
         return name_token(l, l->p, l->p);
-    if (c == '$' && d->has_dollar_quotes)
+    if (c == '$' && l->has_dollar_quotes && (!d->has_late_dollar_quotes || begins_dollar_quote(l, l->p)))
         return dollar_token(l);
+    if (c == '$' && d->has_late_dollar_quotes)
+        return word_token(l);
+    if (c == '\\' && d->has_null_escape && l->end - l->p > 1 && l->p[1] == 'N') {
+        l->solid = l->p + 2; /* a literal: what follows begins anew */
+        return token_to(l, WB_TOK_NUMBER, l->p, l->p + 2);
+    }
     if (c == '\\' && d->has_client_commands)
         return (wb_token){ WB_TOK_CLIENT, l->p, 1 };
     return symbol_token(l);
+}
+
+static wb_token at_end(wb_lexer *l)
+{
+    if (l->in_code)
+        return fault(l, l->in_code, "version comment has no closing */");
+    return (wb_token){ WB_TOK_END, l->end, 0 };
 }
 
 wb_token wb_lex_any(wb_lexer *l)
@@ -380,7 +523,9 @@ wb_token wb_lex_any(wb_lexer *l)
     while (l->p < l->end && (class_of(l, l->p) & WB_CH_SPACE))
         l->p++;
     if (l->p == l->end)
-        return (wb_token){ WB_TOK_END, l->p, 0 };
+        return at_end(l);
+    if (is_code_end(l, l->p))
+        return code_end(l);
     if (is_at_delimiter(l, l->p))
         return token_to(l, WB_TOK_TERMINATOR, l->p, l->p + l->delimiter.len);
     uint8_t cls = class_of(l, l->p);
@@ -404,6 +549,17 @@ wb_token wb_lex_next(wb_lexer *l)
     return t;
 }
 
+wb_token wb_lex_peek(const wb_lexer *l)
+{
+    wb_lexer ahead = *l;
+    wb_token t;
+    ahead.on_directive = NULL; /* it will be met again */
+    do {
+        t = wb_lex_next(&ahead);
+    } while (t.kind == WB_TOK_MARK);
+    return t;
+}
+
 /* ---- the fast way ---- */
 
 /* Whether the quote at p belongs to E'...', seen from behind. Nothing before `solid` counts. */
@@ -424,6 +580,10 @@ static wb_token pass_stop(wb_lexer *l)
 {
     if (*l->p == '\'' && has_escape_prefix(l, l->p))
         return string_token(l, l->p, l->p, true);
+    if (*l->p == '/' && l->p > l->solid && is_code_end(l, l->p - 1)) {
+        l->p--;
+        return code_end(l);
+    }
     if (is_dollar_in_word(l, l->p)) {
         const char *q = l->p;
         while (q < l->end && (class_of(l, q) & WB_CH_IN_WORD))
@@ -436,7 +596,7 @@ static wb_token pass_stop(wb_lexer *l)
 wb_token wb_lex_to_terminator(wb_lexer *l)
 {
     wb_token t;
-    if (!has_plain_delimiter(l)) {
+    if (!wb_lex_has_plain_delimiter(l)) {
         do {
             t = wb_lex_any(l);
         } while (t.kind > WB_TOK_TERMINATOR && t.kind != WB_TOK_CLIENT);
@@ -449,7 +609,7 @@ wb_token wb_lex_to_terminator(wb_lexer *l)
             p++;
         l->p = p;
         if (p == l->end)
-            return (wb_token){ WB_TOK_END, p, 0 };
+            return at_end(l);
         if (*p == ';')
             return token_to(l, WB_TOK_TERMINATOR, p, p + 1);
         t = pass_stop(l);

@@ -16,6 +16,24 @@ static const wb_form_row forms[] = {
     { NULL, WB_FORM_PLAIN },
 };
 
+/* pg_dump writes the first two around its output, to keep psql from running commands; they mean nothing to us. */
+static const wb_client_row clients[] = {
+    { "restrict", NULL },
+    { "unrestrict", NULL },
+    { "connect", "A migration runs on one database; use a target or a URL for another one." },
+    { "c", "A migration runs on one database; use a target or a URL for another one." },
+    { "i", "Put the text of that file here, or make it a migration of its own." },
+    { "include", "Put the text of that file here, or make it a migration of its own." },
+    { "ir", "Put the text of that file here, or make it a migration of its own." },
+    { "include_relative", "Put the text of that file here, or make it a migration of its own." },
+    { "copy", "Write COPY ... FROM STDIN; with the data below it and a line \\. at its end." },
+    { ".", "This line ends the data of COPY ... FROM STDIN; there is none before it." },
+    { "set", "Declare it: -- whimbrel: variables name; then write ${name:literal} or ${name:ident}." },
+    { "gexec", "Use a DO block with EXECUTE." },
+    { "g", "End the statement with a semicolon." },
+    { NULL, "Remove the line: only psql understands it." },
+};
+
 static const wb_verb verbs[] = {
     { "insert", WB_STMT_DML, 0, NULL, NULL },
     { "update", WB_STMT_DML, 0, NULL, NULL },
@@ -110,6 +128,8 @@ const wb_dialect_table wb_sql_postgres = {
     .has_dollar_quotes = true,
     .has_escape_strings = true,
     .has_client_commands = true,
+    .client = "psql",
+    .clients = clients,
     .has_copy = true,
     .has_concurrently = true,
     .folds_names = true,

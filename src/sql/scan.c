@@ -11,8 +11,10 @@ typedef struct scan {
     wb_script_facts *facts;
     wb_statement begin; /* the open one */
     wb_statement last;
-    bool is_open;   /* between BEGIN and its end */
-    bool is_closed; /* a pair from the first statement on has just ended */
+    bool is_open;          /* between BEGIN and its end */
+    bool is_closed;        /* a pair from the first statement on has just ended */
+    bool is_odd;           /* autocommit is off, or XA: COMMIT may stand without BEGIN */
+    bool has_lines_before; /* for a client, above the first statement: another delimiter may be in force */
 } scan;
 
 static void set_shape(scan *s, wb_txn_shape shape, const wb_statement *odd)
@@ -31,6 +33,7 @@ static void note_facts(wb_script_facts *f, const wb_statement *st)
     f->has_copy |= st->has_copy_data;
     f->has_batch |= st->batch.size > 0;
     f->may_leak |= st->may_leak;
+    f->may_commit |= st->may_commit && st->cls != WB_STMT_TXN;
     if (st->refuses && f->refusing_count++ == 0)
         f->refusing = *st;
 }
@@ -50,7 +53,7 @@ static void open_pair(scan *s, const wb_statement *st)
 static void close_pair(scan *s, const wb_statement *st, bool opens_next)
 {
     if (!s->is_open) {
-        set_shape(s, WB_SHAPE_UNBALANCED, st);
+        set_shape(s, s->is_odd ? WB_SHAPE_SELF_MANAGED : WB_SHAPE_UNBALANCED, st);
         return;
     }
     if (st->txn != WB_TXN_COMMIT)
@@ -76,6 +79,10 @@ static void note_transaction(scan *s, const wb_statement *st)
         else if (s->is_open) /* COMMIT PREPARED and ROLLBACK PREPARED stand alone */
             set_shape(s, WB_SHAPE_SELF_MANAGED, st);
         break;
+    case WB_TXN_OTHER:
+        set_shape(s, WB_SHAPE_SELF_MANAGED, st);
+        s->is_odd = true;
+        break;
     }
 }
 
@@ -95,17 +102,22 @@ static int see_directive(void *user, const wb_directive_place *place)
 {
     scan *s = user;
     s->facts->has_client_lines |= place->is_client_line;
+    s->has_lines_before |= place->is_client_line && place->statements_before == 0;
     return 0;
 }
 
 /* The text between BEGIN; and COMMIT. */
-static void absorb_pair(const scan *s, const wb_sql_options *options, const char *text, size_t len)
+static void absorb_pair(scan *s, const wb_sql_options *options, const char *text, size_t len)
 {
     wb_script_facts *f = s->facts;
     size_t behind = s->begin.offset + s->begin.len;
     wb_lexer l;
     wb_lex_start(&l, options, text + behind, len - behind);
     wb_token terminator = wb_lex_next(&l);
+    if (l.table->has_delimiter_lines && (s->has_lines_before || terminator.kind != WB_TOK_TERMINATOR)) {
+        set_shape(s, WB_SHAPE_SELF_MANAGED, &s->begin); /* the inside could not be cut without that line */
+        return;
+    }
     f->shape = WB_SHAPE_OUTER;
     f->body_offset = (size_t)(terminator.p + terminator.len - text);
     f->body_len = s->last.offset - f->body_offset;

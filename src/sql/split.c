@@ -7,6 +7,7 @@
  * complete.c; MySQL 8.4, 15.6 and the DELIMITER command of its client.
  */
 #include "sql/classify.h"
+#include "sql/compound.h"
 #include "sql/directive.h"
 #include "sql/lex.h"
 
@@ -15,6 +16,7 @@
 typedef struct splitter {
     wb_ctx *cx;
     const wb_sql_options *options;
+    wb_sql_options modes; /* the same, as the script's own SET has changed them */
     const char *text;
     wb_lexer lex;
     bool has_to_classify;
@@ -67,23 +69,6 @@ static int refuse(splitter *s, const char *at, const char *message)
 
 /* ---- what only a client understands ---- */
 
-static const struct client_row {
-    const char *name, *hint;
-} client_rows[] = {
-    { "connect", "A migration runs on one database; use a target or a URL for another one." },
-    { "c", "A migration runs on one database; use a target or a URL for another one." },
-    { "i", "Put the text of that file here, or make it a migration of its own." },
-    { "include", "Put the text of that file here, or make it a migration of its own." },
-    { "ir", "Put the text of that file here, or make it a migration of its own." },
-    { "include_relative", "Put the text of that file here, or make it a migration of its own." },
-    { "copy", "Write COPY ... FROM STDIN; with the data below it and a line \\. at its end." },
-    { ".", "This line ends the data of COPY ... FROM STDIN; there is none before it." },
-    { "set", "Declare it: -- whimbrel: variables name; then write ${name:literal} or ${name:ident}." },
-    { "gexec", "Use a DO block with EXECUTE." },
-    { "g", "End the statement with a semicolon." },
-    { NULL, "Remove the line: only psql understands it." },
-};
-
 static wb_str client_name(const wb_lexer *l, const char *backslash)
 {
     const char *p = backslash + 1;
@@ -92,16 +77,55 @@ static wb_str client_name(const wb_lexer *l, const char *backslash)
     return (wb_str){ backslash + 1, (size_t)(p - backslash - 1) };
 }
 
+static const wb_client_row *client_row(const splitter *s, wb_str name)
+{
+    const wb_client_row *row = s->lex.table->clients;
+    while (row->name && !wb_str_eq(name, row->name))
+        row++;
+    return row;
+}
+
+static bool is_any_word(wb_token t, const char *const *words)
+{
+    for (; *words; words++) {
+        if (wb_token_is(t, *words))
+            return true;
+    }
+    return false;
+}
+
+static bool is_first_on_line(const splitter *s, const char *p)
+{
+    while (p > s->text && (p[-1] == ' ' || p[-1] == '\t'))
+        p--;
+    return p == s->text || p[-1] == '\n';
+}
+
 static int refuse_client(splitter *s, const char *backslash)
 {
     wb_str name = client_name(&s->lex, backslash);
-    const struct client_row *row = client_rows;
-    while (row->name && !wb_str_eq(name, row->name))
-        row++;
     int shown = (int)wb_utf8_cut(name.p, name.len, 40);
-    int rc = wb_fail(s->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "psql command \\%.*s is not SQL", shown, name.p);
-    wb_hint(s->cx, "%s", row->hint);
+    int rc = wb_fail(s->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "%s command \\%.*s is not SQL", s->lex.table->client, shown,
+                     name.p);
+    wb_hint(s->cx, "%s", client_row(s, name)->hint);
     return fail_at(s, backslash, rc);
+}
+
+/* source, exit, ... of the mysql client: commands where a statement begins at the beginning of a line. */
+static bool is_client_word(const splitter *s, wb_token t)
+{
+    const char *const *words = s->lex.table->client_words;
+    if (!words || t.kind != WB_TOK_WORD || !is_first_on_line(s, t.p))
+        return false;
+    return is_any_word(t, words) && !wb_token_is_symbol(wb_lex_peek(&s->lex), ':'); /* a label may be called so */
+}
+
+static int refuse_client_word(splitter *s, wb_token t)
+{
+    int rc = wb_fail(s->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "%s command %.*s is not SQL", s->lex.table->client,
+                     (int)t.len, t.p);
+    wb_hint(s->cx, "%s", client_row(s, (wb_str){ t.p, t.len })->hint);
+    return fail_at(s, t.p, rc);
 }
 
 /* A line that we take and the server must not get: the text can't be sent as a whole. */
@@ -111,29 +135,62 @@ static int note_client_line(splitter *s)
     return s->on_directive ? s->on_directive(s->user, &d) : 0;
 }
 
-/* pg_dump writes these two around its output, to keep psql from running commands; they mean nothing to us. */
-static bool pass_restrict(splitter *s, const char *backslash)
+static bool pass_client_line(splitter *s, const char *backslash)
 {
-    wb_str name = client_name(&s->lex, backslash);
-    if (!wb_str_eq(name, "restrict") && !wb_str_eq(name, "unrestrict"))
+    if (client_row(s, client_name(&s->lex, backslash))->hint)
         return false;
     const char *nl = memchr(backslash, '\n', (size_t)(s->lex.end - backslash));
     s->lex.p = s->lex.solid = s->lex.floor = nl ? nl : s->lex.end;
     return true;
 }
 
+/* The value ends at a blank, as in the client; a comment may follow, which the client passes over without a word. */
+static bool cut_delimiter(wb_str line, wb_str *value)
+{
+    char quote = *line.p == '\'' || *line.p == '"' || *line.p == '`' ? *line.p : 0;
+    size_t start = quote ? 1 : 0, len = start;
+    while (len < line.len && (quote ? line.p[len] != quote : line.p[len] != ' ' && line.p[len] != '\t'))
+        len++;
+    *value = (wb_str){ line.p + start, len - start };
+    if (quote && len++ == line.len)
+        return false;
+    wb_str rest = wb_str_trim((wb_str){ line.p + len, line.len - len });
+    return rest.len == 0 || *rest.p == '#' ||
+           (rest.len > 1 && (memcmp(rest.p, "--", 2) == 0 || memcmp(rest.p, "/*", 2) == 0));
+}
+
 static int take_delimiter(splitter *s, const char *word_end)
 {
+    enum { DELIMITER_MAX = 15 }; /* mysql.cc cuts a longer one */
     wb_lexer *l = &s->lex;
     const char *nl = memchr(word_end, '\n', (size_t)(l->end - word_end));
-    wb_str rest = wb_str_trim((wb_str){ word_end, (size_t)((nl ? nl : l->end) - word_end) });
+    const char *line_end = nl ? nl : l->end;
+    wb_str rest = wb_str_trim((wb_str){ word_end, (size_t)(line_end - word_end) }), value = { 0 };
     if (rest.len == 0)
         return refuse(s, word_end, "DELIMITER has no value");
-    if (memchr(rest.p, '\\', rest.len) || memchr(rest.p, ' ', rest.len))
-        return refuse(s, rest.p, "DELIMITER has a blank or a backslash in its value");
-    l->delimiter = rest;
-    l->p = l->solid = l->floor = rest.p + rest.len;
+    if (!cut_delimiter(rest, &value))
+        return refuse(s, value.p + value.len, "text behind the value of DELIMITER");
+    if (value.len == 0)
+        return refuse(s, rest.p, "DELIMITER has no value");
+    if (memchr(value.p, '\\', value.len))
+        return refuse(s, value.p, "DELIMITER has a backslash in its value");
+    if (value.len > DELIMITER_MAX)
+        return refuse(s, value.p, "DELIMITER is longer than 15 bytes");
+    l->delimiter = value;
+    l->p = l->solid = l->floor = line_end;
     return note_client_line(s);
+}
+
+/* DELIMITER on a line inside of a statement: its delimiter was forgotten, and all that follows would become part of it. */
+static bool is_lost_delimiter(const splitter *s, wb_token t)
+{
+    static const char odd[] = ";$/|\\#@!%^&*~:";
+    if (!s->lex.table->has_delimiter_lines || !wb_token_is(t, "delimiter") || !is_first_on_line(s, t.p))
+        return false;
+    const char *p = t.p + t.len;
+    while (p < s->lex.end && (*p == ' ' || *p == '\t'))
+        p++;
+    return p > t.p + t.len && p < s->lex.end && *p && strchr(odd, *p);
 }
 
 static int stop(splitter *s, wb_token t)
@@ -170,7 +227,22 @@ static int meet_directive(void *user, wb_str comment)
 
 /* ---- how a statement ends: each reads on from token t and returns the one that ended it ---- */
 
-static wb_token read_plain(splitter *s, wb_token t) { return ends_reading(t) ? t : wb_lex_to_terminator(&s->lex); }
+static wb_token read_plain(splitter *s, wb_token t)
+{
+    if (ends_reading(t))
+        return t;
+    if (wb_lex_has_plain_delimiter(&s->lex))
+        return wb_lex_to_terminator(&s->lex);
+    do {
+        t = wb_lex_next(&s->lex);
+        if (is_lost_delimiter(s, t)) {
+            s->lex.fault = "DELIMITER stands inside of a statement: the delimiter before it is missing";
+            s->lex.fault_at = t.p;
+            t.kind = WB_TOK_FAULT;
+        }
+    } while (!ends_reading(t));
+    return t;
+}
 
 /*
  * CREATE FUNCTION ... BEGIN ATOMIC a; b; END. No statement of a body begins with END, so an END right behind a
@@ -241,54 +313,26 @@ static wb_token read_trigger(splitter *s, wb_token t)
     return t;
 }
 
-static bool is_any_word(wb_token t, const char *const *words)
+/* A stored program of MySQL. Between DELIMITER lines its semicolons end nothing. */
+static wb_token read_stored(splitter *s, wb_form form, wb_token t)
 {
-    for (; *words; words++) {
-        if (wb_token_is(t, *words))
-            return true;
-    }
-    return false;
-}
-
-/* Whether this word opens a block that an END of its own closes. `before` is the token before it. */
-static bool opens_block(wb_token t, wb_token before)
-{
-    static const char *const always[] = { "begin", "case", "loop", "while", NULL };
-    static const char *const at_statement[] = { "if", "for", "repeat", NULL };
-    static const char *const leads[] = { "begin", "then", "else", "do", "loop", "repeat", NULL };
-    if (wb_token_is(before, "end"))
-        return false; /* END IF, END CASE, END LOOP */
-    if (is_any_word(t, always))
-        return true;
-    if (!is_any_word(t, at_statement))
-        return false;
-    return before.kind == WB_TOK_TERMINATOR || is_any_word(before, leads) ||
-           (before.kind == WB_TOK_SYMBOL && before.len == 1 && *before.p == ':');
-}
-
-/* A stored program of MySQL without a DELIMITER line around it. IF() and REPEAT() are functions elsewhere. */
-static wb_token read_compound(splitter *s, wb_token t)
-{
-    int depth = 0;
-    const char *body = NULL;
-    wb_token before = t;
-    if (s->lex.delimiter.len != 1 || *s->lex.delimiter.p != ';')
+    if (!wb_lex_has_plain_delimiter(&s->lex))
         return read_plain(s, t);
-    for (; t.kind != WB_TOK_TERMINATOR || depth > 0; t = wb_lex_next(&s->lex)) {
-        if (t.kind != WB_TOK_TERMINATOR && ends_reading(t))
-            break;
-        if (depth == 0 ? wb_token_is(t, "begin") : opens_block(t, before)) {
-            body = depth++ == 0 ? t.p : body;
-        } else if (depth > 0 && wb_token_is(t, "end")) {
-            depth--;
-        }
-        before = t;
+    switch (form) {
+    case WB_FORM_STORED_ROUTINE: return wb_compound_routine(&s->lex, t);
+    case WB_FORM_STORED_TRIGGER: return wb_compound_trigger(&s->lex, t);
+    case WB_FORM_STORED_EVENT: return wb_compound_event(&s->lex, t);
+    default: return wb_compound_block(&s->lex, t);
     }
-    if (t.kind == WB_TOK_END && depth > 0) {
-        s->lex.fault = "BEGIN has no END";
-        s->lex.fault_at = body;
-        t.kind = WB_TOK_FAULT;
-    }
+}
+
+static wb_token read_package(splitter *s, wb_token t)
+{
+    if (!wb_lex_has_plain_delimiter(&s->lex))
+        return read_plain(s, t);
+    s->lex.fault = "CREATE PACKAGE needs a DELIMITER line above it, so that its end can be told";
+    s->lex.fault_at = s->text + s->st.offset;
+    t.kind = WB_TOK_FAULT;
     return t;
 }
 
@@ -319,12 +363,22 @@ static bool is_passed_over(wb_token t)
     return is_any_word(t, words);
 }
 
+/* The next token that the server reads as one. */
+static wb_token next_word(splitter *s)
+{
+    wb_token t;
+    do {
+        t = wb_lex_next(&s->lex);
+    } while (t.kind == WB_TOK_MARK);
+    return t;
+}
+
 static wb_form form_of_create(splitter *s, wb_token *t)
 {
     enum { DEFINER_TOKENS_MAX = 16 }; /* DEFINER = 'user'@'host' SQL SECURITY INVOKER */
     int left = 0;
     for (;;) {
-        *t = wb_lex_next(&s->lex);
+        *t = next_word(s);
         if (ends_reading(*t))
             return WB_FORM_PLAIN;
         for (const wb_form_row *row = s->lex.table->forms; row->word; row++) {
@@ -338,6 +392,34 @@ static wb_form form_of_create(splitter *s, wb_token *t)
     }
 }
 
+/* Cheap to see, since nearly no statement begins with one: a colon or a comment comes next. */
+static bool may_be_label(const splitter *s, wb_token t)
+{
+    const char *p = t.p + t.len;
+    while (p < s->lex.end && (s->lex.table->classes[(uint8_t)*p] & WB_CH_SPACE))
+        p++;
+    return p < s->lex.end && (*p == ':' || *p == '/' || *p == '#' || *p == '-');
+}
+
+/* ALTER EVENT may hold a block, and MariaDB runs a block by itself. A label may stand before it. */
+static wb_form form_of_block(splitter *s, wb_token *t)
+{
+    static const char *const openers[] = { "if", "case", "loop", "while", "repeat", "for", NULL };
+    if (t->kind != WB_TOK_WORD && t->kind != WB_TOK_NAME)
+        return WB_FORM_PLAIN;
+    if (is_any_word(*t, openers))
+        return WB_FORM_BLOCK;
+    if (wb_token_is(*t, "alter")) {
+        wb_form form = form_of_create(s, t);
+        return form == WB_FORM_STORED_EVENT ? form : WB_FORM_PLAIN;
+    }
+    if (!may_be_label(s, *t) && !wb_token_is(*t, "begin"))
+        return WB_FORM_PLAIN;
+    wb_token next = wb_lex_peek(&s->lex);
+    bool is_block = wb_token_is_symbol(next, ':') || (wb_token_is(*t, "begin") && wb_token_is(next, "not"));
+    return is_block ? WB_FORM_BLOCK : WB_FORM_PLAIN;
+}
+
 static wb_form form_of(splitter *s, wb_token *t)
 {
     const wb_dialect_table *d = s->lex.table;
@@ -348,18 +430,25 @@ static wb_form form_of(splitter *s, wb_token *t)
             *t = wb_lex_next(&s->lex);
         } while (wb_token_is(*t, "query") || wb_token_is(*t, "plan"));
     }
-    return wb_token_is(*t, "create") ? form_of_create(s, t) : WB_FORM_PLAIN;
+    if (wb_token_is(*t, "create"))
+        return form_of_create(s, t);
+    return d->has_blocks ? form_of_block(s, t) : WB_FORM_PLAIN;
 }
 
 static wb_token read_statement(splitter *s, wb_token t)
 {
-    switch (form_of(s, &t)) {
+    wb_form form = form_of(s, &t);
+    switch (form) {
     case WB_FORM_PLAIN: return read_plain(s, t);
     case WB_FORM_ROUTINE: return read_routine(s, t);
     case WB_FORM_RULE: return read_rule(s, t);
     case WB_FORM_TRIGGER: return read_trigger(s, t);
-    case WB_FORM_COMPOUND: return read_compound(s, t);
     case WB_FORM_COPY: return read_copy(s, t);
+    case WB_FORM_STORED_ROUTINE:
+    case WB_FORM_STORED_TRIGGER:
+    case WB_FORM_STORED_EVENT:
+    case WB_FORM_BLOCK: return read_stored(s, form, t);
+    case WB_FORM_PACKAGE: return read_package(s, t);
     }
     return t;
 }
@@ -409,6 +498,16 @@ static int take_copy_data(splitter *s, wb_token terminator)
 
 /* ---- the pass ---- */
 
+static void follow_set(splitter *s)
+{
+    s->lex.table->follow_set(s->options, s->text + s->st.offset, s->st.len, &s->modes);
+    s->lex.has_backslash_strings = s->modes.backslash_quotes;
+    s->lex.has_double_quoted_strings = s->lex.table->has_double_quoted_strings && !s->modes.ansi_quotes;
+}
+
+/* The first token behind the opener of a version comment; such a comment may be empty. */
+static wb_token behind_marks(splitter *s, wb_token t) { return t.kind == WB_TOK_MARK ? next_word(s) : t; }
+
 static int take_statement(splitter *s, wb_token first)
 {
     s->st = (wb_statement){ .index = s->count + 1, .offset = (size_t)(first.p - s->text), .batch = s->batch };
@@ -417,11 +516,18 @@ static int take_statement(splitter *s, wb_token first)
     wb_lex_mark(&s->lex, first.p);
 
     s->is_inside = true;
-    wb_token last = read_statement(s, first);
+    wb_token begin = behind_marks(s, first), last = read_statement(s, begin);
     s->is_inside = false;
     if (last.kind != WB_TOK_TERMINATOR && last.kind != WB_TOK_END)
         return stop(s, last);
+    if (s->lex.in_code)
+        return refuse(s, s->lex.in_code, "a statement ends inside of this version comment");
+    if (ends_reading(begin)) {
+        s->batch = s->st.batch;
+        return 0;
+    }
     s->st.len = (size_t)(wb_lex_close(&s->lex, last.p) - first.p);
+    s->st.text = (wb_str){ first.p, s->st.len };
     if (s->st.has_copy_data) {
         int rc = take_copy_data(s, last);
         if (rc != 0)
@@ -429,8 +535,11 @@ static int take_statement(splitter *s, wb_token first)
     }
     s->count++;
     if (s->has_to_classify)
-        wb_classify(s->options, s->text, &s->st);
-    return s->on_statement(s->user, &s->st);
+        wb_classify(&s->modes, s->text, &s->st);
+    int rc = s->on_statement(s->user, &s->st);
+    if (rc == 0 && s->lex.table->follow_set && wb_token_is(begin, "set"))
+        follow_set(s);
+    return rc;
 }
 
 static bool begins_with_mark(const char *p, size_t len) { return len >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0; }
@@ -440,7 +549,7 @@ static int find_first_token(splitter *s, wb_token *out)
 {
     for (;;) {
         wb_token t = wb_lex_next(&s->lex);
-        if (t.kind == WB_TOK_CLIENT && pass_restrict(s, t.p)) {
+        if (t.kind == WB_TOK_CLIENT && pass_client_line(s, t.p)) {
             int rc = note_client_line(s);
             if (rc != 0)
                 return rc;
@@ -454,6 +563,8 @@ static int find_first_token(splitter *s, wb_token *out)
             s->lex.p = s->lex.solid = t.p + 3; /* files with marks were put together */
             continue;
         }
+        if (is_client_word(s, t))
+            return refuse_client_word(s, t);
         if (s->lex.table->has_delimiter_lines && wb_token_is(t, "delimiter")) {
             int rc = take_delimiter(s, t.p + t.len);
             if (rc != 0)
@@ -484,6 +595,7 @@ int wb_split_watched(wb_ctx *cx, const wb_sql_options *options, const char *text
     splitter s = {
         .cx = cx,
         .options = options,
+        .modes = *options,
         .text = text,
         .has_to_classify = classify,
         .on_statement = on_statement,

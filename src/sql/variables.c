@@ -209,9 +209,20 @@ typedef struct copy_cut {
     const char *done;
 } copy_cut;
 
+/* Where DELIMITER lines stand between statements, each statement is read by itself: a delimiter such as $$ is no quote. */
+static int put_statement(copy_cut *c, const wb_statement *st)
+{
+    const char *p = c->f->text + st->offset;
+    wb_buf_add(c->f->out, c->done, (size_t)(p - c->done));
+    c->done = p + st->len;
+    return put_sql(c->f, p, c->done);
+}
+
 static int put_up_to_data(void *user, const wb_statement *st)
 {
     copy_cut *c = user;
+    if (wb_dialect_table_get(c->f->options->dialect)->has_delimiter_lines)
+        return put_statement(c, st);
     if (!st->has_copy_data)
         return 0;
     const char *data = c->f->text + st->copy_offset;
@@ -247,7 +258,9 @@ int wb_variables_apply(wb_ctx *cx, const wb_sql_options *options, const wb_direc
     } else {
         copy_cut c = { &f, text };
         rc = wb_split(cx, options, text, len, false, put_up_to_data, &c);
-        if (rc == 0)
+        if (rc == 0 && wb_dialect_table_get(options->dialect)->has_delimiter_lines)
+            wb_buf_add(out, c.done, (size_t)(text + len - c.done));
+        else if (rc == 0)
             rc = put_sql(&f, c.done, text + len);
         if (rc != 0)
             return rc;

@@ -15,7 +15,11 @@ static void *default_alloc(size_t n) { return malloc(n); }
 static void default_release(void *p) { free(p); }
 static void *(*alloc_hook)(size_t) = default_alloc;
 static void (*release_hook)(void *) = default_release;
-static _Thread_local long made, fail_at, live;
+/* initial-exec: a few bytes that the loader has in store, also for a module that is opened late. Otherwise LeakSanitizer takes
+   a wrong guess at where such a module's variables are, and dies of it. */
+static _Thread_local long made __attribute__((tls_model("initial-exec")));
+static _Thread_local long fail_at __attribute__((tls_model("initial-exec")));
+static _Thread_local long live __attribute__((tls_model("initial-exec")));
 
 void wb_alloc_set(void *(*alloc)(size_t), void (*release)(void *))
 {
@@ -42,14 +46,24 @@ static void *raw_alloc(size_t n)
     return p;
 }
 
+/* Large fresh memory of the system is zero already: pages that nobody uses then cost nothing. */
 void *wb_alloc(size_t n)
 {
-    void *p = raw_alloc(n);
-    return p ? memset(p, 0, n ? n : 1) : NULL;
+    if (alloc_hook != default_alloc) {
+        void *p = raw_alloc(n);
+        return p ? memset(p, 0, n ? n : 1) : NULL;
+    }
+    if (++made == fail_at)
+        return NULL;
+    void *p = calloc(1, n ? n : 1);
+    live += p != NULL;
+    return p;
 }
 
 void *wb_realloc(void *p, size_t old_size, size_t n)
 {
+    if (alloc_hook == default_alloc && p) /* moves large blocks without copying them */
+        return ++made == fail_at ? NULL : realloc(p, n ? n : 1);
     void *q = raw_alloc(n);
     if (!q)
         return NULL;
@@ -130,6 +144,19 @@ char *wb_arena_fmt(wb_arena *a, const char *fmt, ...)
     return p;
 }
 
+/* Gives a block that has a chunk of its own back before the arena ends. */
+static void release_large(wb_arena *a, const void *block)
+{
+    for (struct wb_chunk *c = a->head; c && c->next; c = c->next) {
+        struct wb_chunk *n = c->next;
+        if (n->data == block && n->used == n->size) {
+            c->next = n->next;
+            wb_free(n);
+            return;
+        }
+    }
+}
+
 void *wb_arena_grow(wb_arena *a, void *old, size_t count, size_t *cap, size_t element_size)
 {
     if (count < *cap)
@@ -142,6 +169,8 @@ void *wb_arena_grow(wb_arena *a, void *old, size_t count, size_t *cap, size_t el
         return NULL;
     if (count)
         memcpy(p, old, count * element_size);
+    if (*cap * element_size > CHUNK_SIZE / 4)
+        release_large(a, old);
     *cap = want;
     return p;
 }

@@ -45,6 +45,23 @@ void wb_utc_text(int64_t wall_ms, char out[32])
              (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100, (unsigned)ms % 1000);
 }
 
+void wb_span_text(int64_t ms, char out[32])
+{
+    long long n = ms > 0 ? (long long)ms : 0;
+    if (n < 1000)
+        snprintf(out, 32, "%lld ms", n);
+    else if (n < 10000 && n % 1000 >= 100)
+        snprintf(out, 32, "%lld.%lld s", n / 1000, n % 1000 / 100);
+    else if (n < 120000)
+        snprintf(out, 32, "%lld s", n / 1000);
+    else if (n < 7200000)
+        snprintf(out, 32, "%lld min", n / 60000);
+    else if (n < 48ll * 3600000)
+        snprintf(out, 32, "%lld h", n / 3600000);
+    else
+        snprintf(out, 32, "%lld days", n / (24ll * 3600000));
+}
+
 static _Thread_local int64_t uuid_ms;
 static _Thread_local unsigned uuid_count;
 

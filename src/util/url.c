@@ -33,10 +33,15 @@ static const char *const secret_keys[] = { "password",
                                            "sslpassword",
                                            "pwd",
                                            "pass",
+                                           "passphrase",
+                                           "key",
+                                           "hexkey",
+                                           "api_key",
                                            "secret",
                                            "secret_access_key",
                                            "aws_secret_access_key",
                                            "token",
+                                           "access_token",
                                            "auth_token",
                                            "authtoken",
                                            "session_token",
@@ -56,7 +61,15 @@ static bool is_one_of(const char *word, const char *const *names, size_t count)
     return false;
 }
 
-static bool is_secret(const char *key) { return is_one_of(key, secret_keys, WB_COUNT(secret_keys)); }
+bool wb_is_secret_key(wb_str key)
+{
+    for (size_t i = 0; i < WB_COUNT(secret_keys); i++)
+        if (wb_str_ieq(key, secret_keys[i]))
+            return true;
+    return false;
+}
+
+static bool is_secret(const char *key) { return wb_is_secret_key(WB_STR(key)); }
 
 /* Position of the first of several bytes; the length when there is none. */
 static size_t find_any(wb_str s, const char *set)
@@ -445,6 +458,14 @@ static int parse_host_url(parse *ps, wb_str rest)
 
 /* ---- files ---- */
 
+/* sqlite://user:password@host/x.db: somebody changed the scheme of another URL. As a file name it would be shown, with the
+   password, in every message. */
+static bool holds_login(wb_str rest)
+{
+    size_t segment = find_any(rest, "/?#"), colon = find_any(rest, ":");
+    return colon > 0 && colon < segment && find_any(from(rest, colon), "@") < rest.len - colon;
+}
+
 static int parse_file(parse *ps, wb_str rest, bool has_scheme)
 {
     bool has_slashes = rest.len >= 2 && rest.p[0] == '/' && rest.p[1] == '/' && has_scheme;
@@ -452,6 +473,11 @@ static int parse_file(parse *ps, wb_str rest, bool has_scheme)
         wb_buf_addf(&ps->shown, "%s:%s", ps->url.scheme, has_slashes ? "//" : "");
     if (has_slashes)
         rest = from(rest, 2);
+    if (holds_login(rest)) {
+        wb_fail(ps->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the URL of a SQLite database names a file; this one has a user or a host in it");
+        wb_hint(ps->cx, "Write sqlite:path/to/file.db, and sqlite:./NAME for a file whose name holds : and @.");
+        return WBL_E_INVALID;
+    }
     show_tail(ps, rest);
     /* "file://localhost/path" names the same file as "file:///path" (SQLite manual, uri.html, 3.2). */
     if (has_slashes && strcmp(ps->url.scheme, "file") == 0 && rest.len > 10 && memcmp(rest.p, "localhost/", 10) == 0)

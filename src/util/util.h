@@ -46,7 +46,7 @@ char *wb_arena_fmt(wb_arena *, const char *fmt, ...) WB_PRINTF(2, 3);
 void wb_arena_done(wb_arena *);
 #define WB_AUTOARENA WB_CLEANUP(wb_arena_done)
 
-/* Grow an array in an arena: makes room for one more element. The old block stays in the arena. */
+/* Grow an array in an arena: makes room for one more element. A large old block is freed: keep no pointers into it. */
 void *wb_arena_grow(wb_arena *, void *old, size_t count, size_t *cap, size_t element_size);
 #define WB_PUSH(arena, array, count, cap)                                                                              \
     __extension__({                                                                                                    \
@@ -101,10 +101,11 @@ void wb_buf_done(wb_buf *);
 typedef struct wb_ctx {
     wbl_error *err;                    /* may be NULL */
     int64_t deadline_ms;               /* wb_now_ms() clock; 0: none */
-    const volatile int *cancel;        /* set from another thread or a signal handler; may be NULL */
+    const volatile int *cancel;        /* set atomically from another thread or a signal handler; may be NULL */
     bool is_finishing;                 /* let the running statement end, whatever *cancel says */
     void (*notice)(void *user, const char *severity, const char *text);   /* a message of the server; may be NULL */
     void (*progress)(void *user, const char *phase, uint64_t done, uint64_t total); /* a long statement; may be NULL */
+    void (*waiting)(void *user, const char *text); /* for a lock, said about once a second; may be NULL */
     void *user;
 } wb_ctx;
 
@@ -114,7 +115,11 @@ void wb_hint(wb_ctx *, const char *fmt, ...) WB_PRINTF(2, 3);
 void wb_at(wb_ctx *, const char *file, uint32_t line, uint32_t column); /* place of the error; call after wb_fail */
 void wb_error_clear(wbl_error *);
 void wb_copy_text(char *to, size_t size, const char *from, size_t len); /* cut between characters, always terminated */
-static inline bool wb_cancelled(const wb_ctx *cx) { return cx->cancel && *cx->cancel && !cx->is_finishing; }
+/* Relaxed is enough: the flag carries no data, and it is looked at again and again. */
+static inline bool wb_cancelled(const wb_ctx *cx)
+{
+    return cx->cancel && __atomic_load_n(cx->cancel, __ATOMIC_RELAXED) && !cx->is_finishing;
+}
 
 /* ---- findings: several things that a person should know at once -------------------------------------------- */
 
@@ -134,6 +139,7 @@ int64_t wb_now_ms(void);               /* monotonic */
 int64_t wb_wall_ms(void);              /* since 1970, UTC; for people only */
 void wb_sleep_ms(int64_t ms);
 void wb_utc_text(int64_t wall_ms, char out[32]);      /* 2026-11-02T09:30:00.123Z */
+void wb_span_text(int64_t ms, char out[32]);          /* in the words of a person: 300 ms, 2 s, 14 min, 3 h, 5 days */
 int wb_uuid7(char out[37]);            /* 0 or -1 when the system has no randomness */
 
 typedef struct wb_sha256 {
@@ -168,5 +174,6 @@ typedef struct wb_url {                /* everything in the arena that it was pa
 } wb_url;
 int wb_url_parse(wb_ctx *, wb_arena *, const char *text, wb_url *out);
 const char *wb_url_param(const wb_url *, const char *key); /* NULL when absent */
+bool wb_is_secret_key(wb_str key);     /* the name of a parameter whose value is a secret, in any case of letters */
 
 #endif

@@ -174,7 +174,10 @@ static void ages_read_well(void **state)
     }
     assert_string_equal(cli_ago(text, "yesterday"), "yesterday");
     assert_string_equal(cli_ago(text, "2099-01-01T00:00:00Z"), "2099-01-01T00:00:00Z");
-    assert_string_equal(cli_ago(text, "2001-01-01T00:00:00+02"), "2001-01-01T00:00:00+02"); /* another zone: as it is */
+    wb_utc_text(wb_wall_ms() - 125000 + (5 * 60 + 30) * 60000, time); /* a server whose clock shows 5:30 more */
+    memcpy(time + 19, "+05:30", 7);
+    assert_string_equal(cli_ago(text, time), "2 min ago");
+    assert_string_equal(cli_ago(text, "2001-01-01T00:00:00+2"), "2001-01-01T00:00:00+2");
 }
 
 static void seconds_are_enough_in_a_table(void **state)
@@ -183,7 +186,9 @@ static void seconds_are_enough_in_a_table(void **state)
     WB_AUTOARENA wb_arena mem = { NULL };
     assert_string_equal(cli_second(&mem, "2026-11-02T09:30:00.123Z"), "2026-11-02 09:30:00");
     assert_string_equal(cli_second(&mem, "2026-11-02 09:30:00.895574+00"), "2026-11-02 09:30:00");
-    assert_string_equal(cli_second(&mem, "2026-11-02 09:30:00+05"), "2026-11-02 09:30:00+05");
+    assert_string_equal(cli_second(&mem, "2026-11-02 09:30:00+05"), "2026-11-02 04:30:00");
+    assert_string_equal(cli_second(&mem, "2026-01-01 00:30:00.5-03:30"), "2026-01-01 04:00:00");
+    assert_string_equal(cli_second(&mem, "02/11/2026 09:30:00 IST"), "02/11/2026 09:30:00 IST");
     assert_null(cli_second(&mem, NULL));
 }
 
@@ -192,35 +197,46 @@ static void seconds_are_enough_in_a_table(void **state)
 static const struct left_row {
     const char *name;
     int effect;
-    uint32_t statement, done;
+    uint32_t statement, done, pending;
     int has_step, direction, state, protocol;
     uint32_t statements, statements_done;
     const char *want;
+    uint32_t statements_begun;
 } left_rows[] = {
-    { "nothing_ran", WBL_EFFECT_NONE, 0, 0, 0, 0, 0, 0, 0, 0, "nothing." },
-    { "atomic_was_rolled_back", WBL_EFFECT_NONE, 2, 3, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_ATOMIC, 3, 0,
-      "nothing. It was rolled back; the 3 before it stay applied." },
-    { "one_before_it", WBL_EFFECT_NONE, 2, 1, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_ATOMIC, 3, 0,
-      "nothing. It was rolled back; the one before it stays applied." },
-    { "down_was_rolled_back", WBL_EFFECT_NONE, 1, 2, 1, WBL_DOWN, WBL_STATE_FAILED, WBL_PROTOCOL_ATOMIC, 1, 0,
-      "nothing. It was rolled back; the 2 before it stay reverted." },
-    { "stepwise_without_effect_claims_no_rollback", WBL_EFFECT_NONE, 1, 0, 1, WBL_UP, WBL_STATE_FAILED,
-      WBL_PROTOCOL_STEPWISE, 3, 0, "nothing." },
-    { "stepwise_failed", WBL_EFFECT_SOME, 3, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 5, 2,
-      "statements 1-2 (recorded). 3 had no effect; 4-5 were not sent." },
-    { "stepwise_failed_at_the_last", WBL_EFFECT_SOME, 3, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 3, 2,
-      "statements 1-2 (recorded). 3 had no effect." },
-    { "stepwise_failed_before_the_last", WBL_EFFECT_SOME, 2, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 3,
-      1, "statement 1 (recorded). 2 had no effect; 3 was not sent." },
-    { "nobody_knows", WBL_EFFECT_UNKNOWN, 3, 0, 1, WBL_UP, WBL_STATE_UNKNOWN, WBL_PROTOCOL_STEPWISE, 5, 2,
-      "statements 1-2 (recorded); 3 unknown; 4-5 were not sent." },
-    { "nobody_knows_the_first", WBL_EFFECT_UNKNOWN, 1, 0, 1, WBL_UP, WBL_STATE_UNKNOWN, WBL_PROTOCOL_STEPWISE, 2, 0,
-      "statement 1 unknown; 2 was not sent." },
-    { "lost_answer", WBL_EFFECT_UNKNOWN, 0, 2, 0, 0, 0, 0, 0, 0,
-      "unknown; the next run looks; the 2 before it stay applied." },
-    { "some_without_a_number", WBL_EFFECT_SOME, 0, 2, 0, 0, 0, 0, 0, 0, "the 2 migrations before it." },
-    { "done_and_statement_disagree", WBL_EFFECT_SOME, 5, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 5, 2,
-      "statements 1-2 (recorded)." },
+    { "nothing_ran", WBL_EFFECT_NONE, 0, 0, 0, 0, 0, 0, 0, 0, 0, "nothing.", 0 },
+    { "atomic_was_rolled_back", WBL_EFFECT_NONE, 2, 3, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_ATOMIC, 3, 0,
+      "nothing. It was rolled back; the 3 before it stay applied.", 0 },
+    { "one_before_it", WBL_EFFECT_NONE, 2, 1, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_ATOMIC, 3, 0,
+      "nothing. It was rolled back; the one before it stays applied.", 0 },
+    { "some_behind_it", WBL_EFFECT_NONE, 2, 1, 2, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_ATOMIC, 3, 0,
+      "nothing. It was rolled back; the one before it stays applied, and the 2 behind it did not run.", 0 },
+    { "one_behind_the_first", WBL_EFFECT_NONE, 2, 0, 1, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_ATOMIC, 3, 0,
+      "nothing. It was rolled back; the one behind it did not run.", 0 },
+    { "stopped_between_two", WBL_EFFECT_NONE, 0, 2, 3, 0, 0, 0, 0, 0, 0, "nothing; the 2 before it stay applied, and 3 did not run.", 0 },
+    { "down_was_rolled_back", WBL_EFFECT_NONE, 1, 2, 0, 1, WBL_DOWN, WBL_STATE_FAILED, WBL_PROTOCOL_ATOMIC, 1, 0,
+      "nothing. It was rolled back; the 2 before it stay reverted.", 0 },
+    { "stepwise_without_effect_claims_no_rollback", WBL_EFFECT_NONE, 1, 0, 0, 1, WBL_UP, WBL_STATE_FAILED,
+      WBL_PROTOCOL_STEPWISE, 3, 0, "nothing.", 0 },
+    { "stepwise_failed", WBL_EFFECT_SOME, 3, 0, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 5, 2,
+      "statements 1-2 (recorded). 3 had no effect; 4-5 were not sent.", 0 },
+    { "stepwise_failed_at_the_last", WBL_EFFECT_SOME, 3, 0, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 3, 2,
+      "statements 1-2 (recorded). 3 had no effect.", 0 },
+    { "stepwise_failed_before_the_last", WBL_EFFECT_SOME, 2, 0, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 3,
+      1, "statement 1 (recorded). 2 had no effect; 3 was not sent.", 0 },
+    { "nobody_knows", WBL_EFFECT_UNKNOWN, 3, 0, 0, 1, WBL_UP, WBL_STATE_UNKNOWN, WBL_PROTOCOL_STEPWISE, 5, 2,
+      "statements 1-2 (recorded); 3 unknown; 4-5 were not sent.", 0 },
+    { "nobody_knows_the_first", WBL_EFFECT_UNKNOWN, 1, 0, 0, 1, WBL_UP, WBL_STATE_UNKNOWN, WBL_PROTOCOL_STEPWISE, 2, 0,
+      "statement 1 unknown; 2 was not sent.", 0 },
+    { "lost_answer", WBL_EFFECT_UNKNOWN, 0, 2, 0, 0, 0, 0, 0, 0, 0,
+      "unknown; the next run looks; the 2 before it stay applied.", 0 },
+    { "some_without_a_number", WBL_EFFECT_SOME, 0, 2, 0, 0, 0, 0, 0, 0, 0, "the 2 migrations before it.", 0 },
+    { "done_and_statement_disagree", WBL_EFFECT_SOME, 5, 0, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 5, 2,
+      "statements 1-2 (recorded).", 0 },
+    { "concurrent_left_something", WBL_EFFECT_SOME, 1, 1, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 1, 0,
+      "what statement 1 began; the next run clears it away first; the one before it stays applied.", 1 },
+    { "concurrent_left_something_behind_others", WBL_EFFECT_SOME, 2, 0, 0, 1, WBL_UP, WBL_STATE_FAILED,
+      WBL_PROTOCOL_STEPWISE, 3, 1,
+      "statement 1 (recorded). What 2 began is cleared away by the next run; 3 was not sent.", 2 },
 };
 
 static void left_behind_says_what_is_proven(void **state)
@@ -231,9 +247,12 @@ static void left_behind_says_what_is_proven(void **state)
                                  .state = row->state,
                                  .protocol = row->protocol,
                                  .statements = row->statements,
-                                 .statements_done = row->statements_done };
+                                 .statements_done = row->statements_done,
+                                 .statements_begun = row->statements_begun };
     WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX);
-    cli_left_behind(&b, &err, row->has_step ? &step : NULL, row->done);
+    bool is_down = row->direction == WBL_DOWN;
+    const cli_tally t = { .applied = is_down ? 0 : row->done, .reverted = is_down ? row->done : 0, .pending = row->pending };
+    cli_left_behind(&b, &err, row->has_step ? &step : NULL, t);
     assert_string_equal(wb_buf_cstr(&b), row->want);
 }
 

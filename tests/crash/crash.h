@@ -44,6 +44,8 @@ typedef struct crash_process {         /* one run of a program: a handle, and wh
     bool is_down;                      /* what it runs */
     int rc;
     int current;                       /* step that was started last and is not done; -1: none */
+    uint32_t done_count;               /* steps that it was told are done */
+    bool has_failed;                   /* it was told that one failed */
     const char *fault;                 /* what an event told wrongly; NULL */
 } crash_process;
 

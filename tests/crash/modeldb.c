@@ -607,8 +607,10 @@ static int select_rows(session *s, const wb_select *sel)
     for (size_t i = 0; rc == 0 && i < n && (sel->limit == 0 || i < sel->limit); i++) {
         wb_str cells[MODEL_COLUMNS];
         for (size_t c = 0; c < sel->column_count; c++) {
-            int at = model_column(t, sel->columns[c]);
+            bool is_presence = wb_starts(sel->columns[c], WB_PRESENT);
+            int at = model_column(t, sel->columns[c] + (is_presence ? strlen(WB_PRESENT) : 0));
             const char *cell = at < 0 ? NULL : order[i]->cells[at];
+            cell = !is_presence ? cell : cell ? "1" : "0";
             cells[c] = (wb_str){ cell, cell ? strlen(cell) : 0 };
         }
         rc = sel->fn(sel->user, cells, sel->column_count);

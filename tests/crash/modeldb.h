@@ -13,7 +13,7 @@
 
 #define MODEL_TABLES 3
 #define MODEL_ROWS 60
-#define MODEL_COLUMNS 24
+#define MODEL_COLUMNS 32
 #define MODEL_EFFECTS 24               /* statements that leave a trace: "CREATE TABLE s1", "INSERT INTO s2 ..." */
 #define MODEL_BACKENDS 8
 #define MODEL_QUEUE 200

@@ -38,12 +38,15 @@ static void on_event(void *user, const wbl_event *e)
                e->error ? e->error->message : "");
     if (e->kind == WBL_EVENT_STARTED && p->current < 0) /* of a group, the first that is not done */
         p->current = step_of(p, e->migration);
-    if (e->kind == WBL_EVENT_FAILED)
+    if (e->kind == WBL_EVENT_FAILED) {
         p->current = step_of(p, e->migration);
+        p->has_failed = true;
+    }
     if (e->kind != WBL_EVENT_DONE)
         return;
     if (!p->fault && rule_step_recorded(p->c, p->w, step_of(p, e->migration), p->is_down))
         p->fault = "I6 told as done, and it is not durable";
+    p->done_count++;
     p->current = -1;
 }
 
@@ -107,6 +110,8 @@ int crash_process_run(crash_process *p, bool is_down)
     q.all = p->is_down = is_down;
     q.confirmed = 1;
     p->current = -1;
+    p->done_count = 0;
+    p->has_failed = false;
     memset(&p->err, 0, sizeof p->err);
     p->rc = is_down ? wbl_down(p->h, &q, &p->err) : wbl_up(p->h, &q, &p->err);
     if (p->w->is_traced)

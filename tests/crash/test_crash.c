@@ -8,6 +8,7 @@
  *   I5 the effect of an error is "none" only when nothing of the migration is there
  *   I6 a migration is told as done only when it is durable
  *   I7 no lock is held at the end
+ *   I8 a failure is told as an event, and the report knows how each step ended
  * and towards the server: nothing is written without the lock, no script runs before its fence.
  * It is tried with up, with down, and with a down that fails somewhere and then an up ("turn").
  *
@@ -97,6 +98,23 @@ static void on_rival(void *user)
     s->w->is_calm = false;
 }
 
+/* What a run that is still alive has said of its steps. Another process may have done some of them. */
+static const char *check_told(const crash_process *p)
+{
+    const wbl_report *r = wbl_report_get(p->h);
+    uint32_t count[4] = { 0 };
+    for (uint32_t i = 0; i < r->step_count; i++)
+        count[r->steps[i].outcome]++;
+    if (count[WBL_OUTCOME_DONE] != p->done_count || r->done_count != p->done_count)
+        return "I8 the report has other steps as done than the events";
+    if (p->rc >= 0)
+        return r->step_count == p->done_count ? NULL : "I8 the run is fine, and the report has steps that are not done";
+    if (p->current >= 0 && !p->has_failed)
+        return "I8 no event tells that it failed";
+    return p->current >= 0 && p->rc != WBL_E_CANCELLED && !count[WBL_OUTCOME_FAILED] && !count[WBL_OUTCOME_UNKNOWN]
+               ? "I8 the report has no step that failed" : NULL;
+}
+
 static void check_run(struct scene *s, const model_data *before, const model_data *foreseen)
 {
     const crash_process *p = s->p;
@@ -110,6 +128,8 @@ static void check_run(struct scene *s, const model_data *before, const model_dat
     bool is_last = s->c->goal != GOAL_TURN || !p->is_down;
     if (p->rc >= 0 && is_last && (why = rule_complete(s->c, s->w)))
         bad(s, "I1 a run that says it went well did not", why);
+    if (!s->w->has_died && !s->has_rival && (why = check_told(p)))
+        bad(s, why, p->err.message);
     if (!s->w->has_died && !s->has_rival && (why = rule_effect_none(p, s->w, before, foreseen)))
         bad(s, why, p->err.message);
 }

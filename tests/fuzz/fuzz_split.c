@@ -14,7 +14,7 @@ typedef struct seen {
     const char *text;
     size_t len, end;
     uint32_t count;
-    bool has_delimiters;
+    bool has_delimiters, sets_modes;
 } seen;
 
 static void check(bool is_true)
@@ -52,7 +52,7 @@ static bool can_stand_alone(const seen *s, const wb_statement *st)
     const char *p = s->text + st->offset;
     bool has_mark = st->len >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0;
     bool has_dashes = s->options->dialect == WB_SQL_MYSQL && st->len >= 2 && memcmp(p + st->len - 2, "--", 2) == 0;
-    return !st->has_copy_data && !s->has_delimiters && !has_mark && !has_dashes;
+    return !st->has_copy_data && !s->has_delimiters && !has_mark && !has_dashes && !s->sets_modes;
 }
 
 /* Tokens from first to last byte, and no terminator among them but in a body. ".e'" is cut in two ways: never valid. */
@@ -64,13 +64,37 @@ static void check_tokens(const seen *s, const wb_statement *st)
     wb_lexer l;
     wb_lex_start(&l, s->options, text, st->len);
     wb_token t = wb_lex_next(&l);
-    bool may_have_body = wb_token_is(t, "create") || wb_token_is(t, "explain");
+    bool may_have_body = s->options->dialect == WB_SQL_MYSQL || wb_token_is(t, "create") || wb_token_is(t, "explain");
     for (; t.kind != WB_TOK_END; t = wb_lex_next(&l)) {
         check(t.kind != WB_TOK_FAULT && t.kind != WB_TOK_CLIENT);
         check(t.kind != WB_TOK_TERMINATOR || may_have_body);
         last = t.p + t.len;
     }
     check(last == text + st->len);
+}
+
+/* What a driver asks: every part lies inside the statement. */
+static void check_parts(const seen *s, const wb_statement *st)
+{
+    WB_AUTOARENA wb_arena mem = { 0 };
+    wb_ctx cx = { 0 };
+    const char *text = s->text + st->offset;
+    wb_sql_object *objects;
+    wb_sql_clause *clauses;
+    wb_sql_table *tables;
+    size_t count;
+    bool is_sure;
+    check(wb_sql_objects(&cx, &mem, s->options, text, st->len, &objects, &count) == 0);
+    for (size_t i = 0; i < count; i++)
+        check(objects[i].kind && is_inside(s, objects[i].name) && is_inside(s, objects[i].new_name) &&
+              is_inside(s, objects[i].table) && is_inside(s, objects[i].source));
+    check(wb_sql_clauses(&cx, &mem, s->options, text, st->len, &clauses, &count) == 0);
+    for (size_t i = 0; i < count; i++)
+        check(is_inside(s, clauses[i].name) && is_inside(s, clauses[i].new_name) && is_inside(s, clauses[i].rest) &&
+              is_inside(s, clauses[i].text));
+    check(wb_sql_written_tables(&cx, &mem, s->options, text, st->len, &tables, &count, &is_sure) == 0);
+    for (size_t i = 0; i < count; i++)
+        check(tables[i].name.len > 0 && is_inside(s, tables[i].name) && is_inside(s, tables[i].schema));
 }
 
 static int see_statement(void *user, const wb_statement *st)
@@ -92,10 +116,13 @@ static int see_statement(void *user, const wb_statement *st)
 
     check_tokens(s, st);
     if (can_stand_alone(s, st)) {
-        wb_ctx cx = { 0 };
+        wbl_error err = { 0 };
+        wb_ctx cx = { .err = &err };
         size_t len = st->len;
-        check(wb_split(&cx, s->options, s->text + st->offset, st->len, false, count_one, &len) == 0);
+        int rc = wb_split(&cx, s->options, s->text + st->offset, st->len, false, count_one, &len);
+        check(rc == 0 || strncmp(err.message, "mysql command ", 14) == 0); /* it stands at the start of a line now */
     }
+    check_parts(s, st);
     return 0;
 }
 
@@ -108,6 +135,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                    : data[0] % 3 == 1 ? WB_SQL_SQLITE
                                       : WB_SQL_MYSQL,
         .backslash_quotes = data[0] & 64,
+        .is_mariadb = data[0] & 32,
+        .ansi_quotes = data[0] & 16,
+        .server_version = data[0] % 3 != 2 || data[0] & 8 ? 0 : data[0] & 32 ? 101119 : 80403,
         .first_line = data[0] & 128 ? 40 : 0,
     };
     wbl_error err = { 0 };
@@ -115,6 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *text = (const char *)data + 1;
     size_t len = size - 1;
     seen s = { .options = &options, .text = text, .len = len };
+    s.sets_modes = options.dialect == WB_SQL_MYSQL && has_word(text, len, "sql_mode");
     s.has_delimiters = options.dialect == WB_SQL_MYSQL && has_word(text, len, "delimiter");
     int rc = wb_split(&cx, &options, text, len, true, see_statement, &s);
     check(rc == 0 || (rc == WBL_E_INVALID && err.message[0] && err.line > 0 && err.column > 0));

@@ -21,6 +21,7 @@ import urllib.parse
 
 PG_VARIABLE = 'WHIMBREL_TEST_PG_URL'
 NO_PG = f'{PG_VARIABLE} names no PostgreSQL server'
+VARIABLES = {'postgres': PG_VARIABLE, 'mariadb': 'WHIMBREL_TEST_MARIADB_URL', 'mysql': 'WHIMBREL_TEST_MYSQL_URL'}
 
 Result = collections.namedtuple('Result', 'code text')
 TIMED_OUT = 'timeout'
@@ -56,14 +57,18 @@ class Tap:
         return 1 if self.failed else 0
 
 
+def clean_environment():
+    """Without the settings of the person who runs the tests; where the program finds its drivers stays."""
+    return {k: v for k, v in os.environ.items()
+            if k == 'WHIMBREL_DRIVERS' or not k.startswith(('WHIMBREL', 'DATABASE_URL', 'APP_CONFIG', 'PG', 'NO_COLOR'))}
+
+
 class Program:
     """The whimbrel under test."""
 
     def __init__(self, path):
         self.path = str(pathlib.Path(path).resolve())
-        # the settings of the person who runs the tests must not reach it; where it finds its drivers may
-        self.environment = {k: v for k, v in os.environ.items()
-                            if k not in ('DATABASE_URL', 'APP_CONFIG', 'WHIMBREL_URL', 'WHIMBREL_CONFIG', 'WHIMBREL_DIR')}
+        self.environment = clean_environment()
 
     def start(self, *arguments, output=subprocess.DEVNULL):
         """Starts it in a process group of its own."""
@@ -103,18 +108,20 @@ class Psql:
         """The rows of the answer, each a list of texts. An error of the server is raised."""
         self.process.stdin.write(f"{sql}\n;select '{self.END}';\n")
         self.process.stdin.flush()
-        rows = []
+        rows, error = [], None
         while True:
             line = self.process.stdout.readline()
             if not line:
                 raise RuntimeError(f'psql ended: {rows}')
             line = line.rstrip('\n')
             if line == self.END:
-                return rows
+                break
             if re.search(r'\b(ERROR|FATAL):  ', line):
-                self.query('')
-                raise RuntimeError(f'{line}\nin: {sql}')
+                error = error or line
             rows.append(line.split('\x1f'))
+        if error:
+            raise RuntimeError(f'{error}\nin: {sql}')
+        return rows
 
     def close(self):
         self.process.stdin.close()
@@ -206,6 +213,63 @@ def with_database(url, name, **parameters):
     return urllib.parse.urlunsplit(parts._replace(path='/' + name, query=urllib.parse.urlencode(query)))
 
 
+class MySql:
+    """A database of its own on a throw-away MariaDB or MySQL server, seen through MariaDB's client."""
+    END = 'end of the answer'
+
+    def __init__(self, kind, server_url, name, **parameters):
+        self.kind, self.name = kind, name
+        self.url = with_database(server_url, name, **parameters)
+        self.parts = urllib.parse.urlsplit(server_url)
+        self.connect()
+        self.query(f'drop database if exists {name}; create database {name} character set utf8mb4; use {name}')
+
+    def connect(self):
+        self.process = subprocess.Popen(
+            ['mariadb', '--no-defaults', *self.address(), '-N', '-B', '--unbuffered', '--force'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def address(self):
+        return f'-h{self.parts.hostname}', f'-P{self.parts.port}', f'-u{self.parts.username}'
+
+    def query(self, sql):
+        """The rows of the answer, each a list of texts. An error of the server is raised."""
+        self.process.stdin.write(f"{sql};\nselect '{self.END}';\n")
+        self.process.stdin.flush()
+        rows, error = [], None
+        while True:
+            line = self.process.stdout.readline()
+            if not line:
+                raise RuntimeError(f'mariadb ended: {rows}')
+            line = line.rstrip('\n')
+            if line == self.END:
+                break
+            if line.startswith('ERROR '):
+                error = line
+            rows.append(line.split('\t'))
+        if error:
+            raise RuntimeError(f'{error}\nin: {sql}')
+        return rows
+
+    def fresh(self):
+        self.query(f'drop database {self.name}; create database {self.name}; use {self.name}; create table trace(k int)')
+
+    def sessions(self):
+        return int(self.query("select count(*) from information_schema.processlist where db = database()"
+                              " and id <> connection_id()")[0][0])
+
+    def tables(self):
+        return {row[0] for row in self.query("select table_name from information_schema.tables where table_schema = database()")}
+
+    def indexes(self):
+        return {row[0] for row in self.query(
+            "select distinct index_name from information_schema.statistics where table_schema = database()")}
+
+    def close(self):
+        self.query(f'drop database if exists {self.name}')
+        self.process.stdin.close()
+        self.process.wait()
+
+
 class State:
     """What one look at a database found. Versions are numbers."""
 
@@ -276,7 +340,8 @@ class Project:
     """A flat folder of migrations. Each makes a table of two rows, an index, and leaves its version in `trace`.
 
     `pause` is SQL that makes a script last a few milliseconds. The versions in `stepwise` are marked to run outside a
-    transaction; on PostgreSQL they build their index concurrently, which can't be done otherwise.
+    transaction; on PostgreSQL they build their index concurrently, which can't be done otherwise. On MySQL all are stepwise, and
+    none is marked.
     """
 
     def __init__(self, folder, kind, count=8, stepwise=(), pause=''):
@@ -285,7 +350,7 @@ class Project:
         os.makedirs(self.folder)
         for k in range(1, count + 1):
             self.write(k, 'up', up_script(k, kind, k in self.stepwise, pause))
-            self.write(k, 'down', down_script(k, k in self.stepwise))
+            self.write(k, 'down', down_script(k, kind, k in self.stepwise))
 
     def write(self, version, direction, text):
         pathlib.Path(self.folder, f'{version:06d}_m{version}.{direction}.sql').write_text(text)
@@ -300,10 +365,19 @@ class Project:
         return [command, '--url', url, '--dir', self.folder, *yes, *options]
 
 
+def is_mysql(kind):
+    return kind in ('mariadb', 'mysql')
+
+
+def stepwise_of(kind, count=8):
+    """The versions of a project whose scripts are not one transaction."""
+    return {'postgres': (5,), 'sqlite': ()}.get(kind, tuple(range(1, count + 1)))
+
+
 def up_script(k, kind, stepwise, pause):
     concurrently = 'concurrently ' if stepwise and kind == 'postgres' else ''
     lines = [
-        '-- whimbrel: no-transaction' if stepwise else '',
+        '-- whimbrel: no-transaction' if stepwise and not is_mysql(kind) else '',
         f'create table t{k} (id int primary key, v varchar(20));',
         f"insert into t{k} values (1, 'a'), (2, 'b');",
         pause if not stepwise else '',
@@ -313,12 +387,14 @@ def up_script(k, kind, stepwise, pause):
     return '\n'.join(line for line in lines if line) + '\n'
 
 
-def down_script(k, stepwise):
-    mark = '-- whimbrel: no-transaction\n' if stepwise else ''
+def down_script(k, kind, stepwise):
+    mark = '-- whimbrel: no-transaction\n' if stepwise and not is_mysql(kind) else ''
     return f'{mark}delete from trace where k = {k};\ndrop table t{k};\n'
 
 
 PAUSE = {
+    'mariadb': '',
+    'mysql': '',
     'postgres': 'select pg_sleep(0.004);',
     # some milliseconds of work that leaves nothing
     'sqlite': 'with recursive n(i) as (select 1 union all select i + 1 from n where i < 8000) select sum(i) from n;',
@@ -336,8 +412,14 @@ def settle(database, seconds=20):
 def databases(folder, name):
     """Yields (kind, database); the database is None where there is no server to run on."""
     yield 'sqlite', Sqlite(folder)
-    url = os.environ.get(PG_VARIABLE)
-    yield 'postgres', Postgres(url, name) if url else None
+    for kind, variable in VARIABLES.items():
+        url = os.environ.get(variable)
+        database = None if not url else Postgres(url, name) if kind == 'postgres' else MySql(kind, url, name)
+        yield kind, database
+
+
+def no_server(kind):
+    return f'{VARIABLES[kind]} names no server'
 
 
 def options(description):

@@ -26,10 +26,9 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
-from blackbox import PAUSE, Postgres, Program, Project, Sqlite, settle, wait
+from blackbox import PAUSE, Postgres, Program, Project, Sqlite, settle, stepwise_of, wait
 
 COUNT = 8
-STEPWISE = {'postgres': (5,), 'sqlite': ()}
 UNKNOWN_STATE = 5
 MEASURE_EVERY = 30   # trials: a machine does not stay as busy as it was
 
@@ -39,7 +38,7 @@ class KillRun:
         self.program, self.database = program, database
         self.seed = seed or random.SystemRandom().randrange(1, 10**6)
         self.random = random.Random(self.seed)
-        self.stepwise = STEPWISE[database.kind]
+        self.stepwise = stepwise_of(database.kind, COUNT)
         self.project = Project(os.path.join(folder, 'migrations'), database.kind, COUNT, self.stepwise, PAUSE[database.kind])
         self.result = dict(db=database.kind, seed=self.seed, trials=0, killed=0, mid=0, wrong=0, unknown=0, stuck=0, dup=0,
                            linger_max=0.0)

@@ -48,7 +48,7 @@ static const struct step {
 
 static void write_file(const char *name, const char *text)
 {
-    char path[200];
+    char path[300];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     FILE *f = fopen(path, "w");
     assert_non_null(f);

@@ -59,7 +59,7 @@ static void assert_next_is_the_first_that_is_ready(const world *w, size_t step)
         if (place_or_end(w, it) < step)
             continue;
         bool is_ready = it == w->st.items || it[-1].ns_index != it->ns_index || place_or_end(w, it - 1) < step;
-        const wb_directives *d = &it->migration->up.directives;
+        const wb_directives *d = &it->migration->up.info->directives;
         for (size_t k = 0; k < d->require_count; k++)
             is_ready &= place_in(w, d->requires[k].ns, d->requires[k].version) < step;
         assert_false(is_ready);
@@ -81,8 +81,8 @@ static void every_edge_is_respected(void **state)
             if (i + 1 < w.set.migration_count && strcmp(w.set.migrations[i].ns, w.set.migrations[i + 1].ns) == 0)
                 assert_true(place_in(&w, w.set.migrations[i].ns, w.set.migrations[i].key) <
                             place_in(&w, w.set.migrations[i + 1].ns, w.set.migrations[i + 1].key));
-            for (size_t k = 0; k < m->up.directives.require_count; k++)
-                assert_true(place_in(&w, m->up.directives.requires[k].ns, m->up.directives.requires[k].version) < i);
+            for (size_t k = 0; k < m->up.info->directives.require_count; k++)
+                assert_true(place_in(&w, m->up.info->directives.requires[k].ns, m->up.info->directives.requires[k].version) < i);
         }
         world_done(&w);
     }
@@ -188,7 +188,7 @@ static void random_edges_end_in_an_order_or_a_cycle(void **state)
         if (rc == 0) {
             assert_int_equal(w.plan.count, 12);
             for (size_t i = 0; i < w.plan.count; i++) {
-                const wb_directives *d = &w.plan.steps[i].item->migration->up.directives;
+                const wb_directives *d = &w.plan.steps[i].item->migration->up.info->directives;
                 if (d->require_count)
                     assert_true(place_in(&w, d->requires[0].ns, d->requires[0].version) < i);
             }
@@ -224,7 +224,7 @@ static void ten_thousand_are_no_trouble(void **state)
     world_records(&w, wb_buf_cstr(&records));
     for (size_t i = 0; i < w.set.migration_count; i++) /* all others require all of n0, so it must require nobody */
         if (strcmp(w.set.migrations[i].ns, "n0") == 0)
-            w.set.migrations[i].up.directives.require_count = 0;
+            w.set.migrations[i].up.info->directives.require_count = 0;
     assert_int_equal(world_plan(&w, WB_GOAL_UP), 0);
     assert_int_equal(w.plan.count, N / 2);
     world_again(&w);

@@ -73,7 +73,8 @@ static const struct protocol_row {
     { "data_on_mysql", MY, false, false, FACTS(.has_dml = true), 0, A, NULL, "" },
     { "schema_on_mysql", MY, false, false, FACTS(.has_ddl = true), 0, S, "this database can't roll back schema changes",
       "" },
-    { "a_call_on_mysql_may_do_anything", MY, false, false, FACTS(.has_dml = true, .may_leak = true), 0, S,
+    { "a_setting_on_mysql_commits_nothing", MY, false, false, FACTS(.has_dml = true, .may_leak = true), 0, A, NULL, "" },
+    { "a_call_on_mysql_may_do_anything", MY, false, false, FACTS(.has_dml = true, .may_commit = true), 0, S,
       "this database can't roll back schema changes", "" },
     { "refusing_does_not_matter_without_transactions", MY, false, false, FACTS(.has_ddl = true, .refusing_count = 1), 0,
       S, "this database can't roll back schema changes", "" },
@@ -92,8 +93,8 @@ static void protocols_are_chosen(void **state)
     const struct protocol_row *row = *state;
     world w;
     world_start(&w, "c/1", "");
-    world_file(&w, "c", "1")->up.facts = row->facts;
-    world_file(&w, "c", "1")->up.directives.no_transaction = row->is_marked;
+    world_file(&w, "c", "1")->up.info->facts = row->facts;
+    world_file(&w, "c", "1")->up.info->directives.no_transaction = row->is_marked;
     assert_int_equal(world_plan(&w, WB_GOAL_UP), 0);
     assert_int_equal(choose(&w, row->caps, row->is_pooled), row->rc);
     assert_int_equal(w.plan.steps[0].protocol, row->protocol);
@@ -116,8 +117,8 @@ static void all_that_can_not_run_are_told(void **state)
     (void)state;
     world w;
     world_start(&w, "c/1 c/2 c/3", "");
-    world_file(&w, "c", "1")->up.facts.shape = WB_SHAPE_UNBALANCED;
-    world_file(&w, "c", "3")->up.facts = (wb_script_facts)FACTS(.refusing_count = 1, .refusing = { .refuses = CIC });
+    world_file(&w, "c", "1")->up.info->facts.shape = WB_SHAPE_UNBALANCED;
+    world_file(&w, "c", "3")->up.info->facts = (wb_script_facts)FACTS(.refusing_count = 1, .refusing = { .refuses = CIC });
     assert_int_equal(world_plan(&w, WB_GOAL_UP), 0);
     assert_int_equal(choose(&w, PG, false), WBL_E_INVALID);
     assert_string_equal(world_codes(&w), "unbalanced-transaction! transaction-mix!");
@@ -151,7 +152,12 @@ static void what_was_begun_stepwise_goes_on_stepwise(void **state)
     assert_int_equal(w.plan.steps[0].protocol, S);
     assert_string_equal(w.plan.steps[0].reason, "it goes on with an attempt that ran statement by statement");
     world_again(&w);
-    world_records(&w, "up c/1 failed 0/1"); /* nothing is done: the script may be another one now */
+    world_records(&w, "up c/1 failed 0/1"); /* the first statement is in doubt: it must be looked at */
+    assert_int_equal(world_plan(&w, WB_GOAL_UP), 0);
+    assert_int_equal(choose(&w, PG, false), 0);
+    assert_int_equal(w.plan.steps[0].protocol, S);
+    world_again(&w);
+    world_records(&w, "up c/1 failed 0/0"); /* nothing is left of it: the script may be another one now */
     assert_int_equal(world_plan(&w, WB_GOAL_UP), 0);
     assert_int_equal(choose(&w, PG, false), 0);
     assert_int_equal(w.plan.steps[0].protocol, A);
@@ -164,7 +170,7 @@ static void code_is_atomic(void **state)
     world w;
     world_start(&w, "c/1", "");
     world_file(&w, "c", "1")->is_code = true;
-    world_file(&w, "c", "1")->up.is_directed = false;
+    world_file(&w, "c", "1")->up.info = NULL;
     assert_int_equal(world_plan(&w, WB_GOAL_UP), 0);
     assert_int_equal(choose(&w, PG, true), 0);
     assert_int_equal(w.plan.steps[0].protocol, A);
@@ -182,7 +188,8 @@ static void a_stored_down_is_judged_by_what_the_engine_gives(void **state)
     assert_string_equal(world_steps(&w), "-c/2s");
     assert_int_equal(choose(&w, PG, false), 0);
     assert_int_equal(w.plan.steps[0].protocol, A);
-    wb_script stored = { .exists = true, .is_directed = true, .directives = { .no_transaction = true } };
+    wb_script_info info = { .directives = { .no_transaction = true } };
+    wb_script stored = { .exists = true, .info = &info };
     w.plan.steps[0].script = &stored;
     assert_int_equal(choose(&w, PG, false), 0);
     assert_int_equal(w.plan.steps[0].protocol, S);

@@ -11,7 +11,7 @@ static const struct validate_row {
     { "it_may_start_anywhere", "c/5 c/6", "", NULL, "", "", NULL },
     { "tens_are_a_habit", "c/10 c/20 c/30 c/40 c/50 c/60", "", NULL, "", "", NULL },
     { "times_have_no_gaps", "c/20240101000000 c/20240102000000", "", NULL, "", "", NULL },
-    { "no_down", "c/1 c/2!", "", NULL, "", "missing-down", "c 000002: it has no down script: it can't be reverted" },
+    { "no_down", "c/1 c/2!", "", NULL, "", "missing-down", "c 000002 has no down script: it can't be reverted" },
     { "no_down_anywhere_is_one_note", "c/1! c/2! c/3!", "", NULL, "", "missing-down",
       "c: none of 3 migrations has a down script: they can't be reverted" },
     { "no_up", "c/1 c/2?", "", NULL, "", "missing-up", NULL },

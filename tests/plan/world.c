@@ -58,16 +58,18 @@ static void add_file(world *w, const char *word)
     m->version = digits > 6 || strchr(m->key, '.') ? m->key : copy(w, text, strlen(text));
     snprintf(text, sizeof text, "m%s", m->key);
     m->name = copy(w, text, strlen(text));
-    m->up.exists = m->down.exists = m->up.is_directed = m->down.is_directed = true;
+    m->up.exists = m->down.exists = true;
+    m->up.info = room(w, sizeof *m->up.info);
+    m->down.info = room(w, sizeof *m->down.info);
     for (const char *p = slash + 1 + digits; *p; p++) {
         if (*p == '!')
             m->down.exists = false;
         else if (*p == '?')
             m->up.exists = false;
         else if (*p == '*')
-            m->up.directives.out_of_order = true;
+            m->up.info->directives.out_of_order = true;
         else if (*p == '>') {
-            m->up.directives.requires = read_requires(w, p + 1, &m->up.directives.require_count);
+            m->up.info->directives.requires = read_requires(w, p + 1, &m->up.info->directives.require_count);
             break;
         }
     }
@@ -205,7 +207,7 @@ void world_records(world *w, const char *records)
             if (strcmp(word, "atomic") == 0)
                 r->protocol = WBL_PROTOCOL_ATOMIC;
             else if (strcmp(word, "+") == 0)
-                r->down_script = "";
+                r->has_down_script = true;
             else if (sscanf(word, "%u/%u", &r->done, &r->begun) != 2)
                 fail_msg("what is %s", word);
         }

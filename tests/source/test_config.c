@@ -557,7 +557,7 @@ static const struct bad_row {
     { "zero_group", "group: 0\n", 1, 8, "is too small", "" },
     { "bad_choice", "out_of_order: maybe\n", 1, 15, "\"maybe\" is none of its values",
       "Write apply, error or ignore." },
-    { "bad_format", "format: goose\n", 1, 9, "none of its values", "Write pairs, single." },
+    { "bad_format", "format: goose\n", 1, 9, "none of its values", "Write pairs or single." },
     { "list_for_text", "url: [a]\n", 1, 6, "\"url\" must be one value", "" },
     { "map_for_list", "migrations: { a: b }\n", 1, 13, "must be one value", "" },
     { "text_for_map", "targets: x\n", 1, 10, "\"targets\" must be a map", "" },

@@ -219,17 +219,17 @@ static void reading_finds_directives_facts_and_tokens(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(wb_script_read(&f.cx, &f.mem, &opt, &m[i], &m[i].up), 0);
     assert_int_equal(wb_script_read(&f.cx, &f.mem, &opt, &m[1], &m[1].down), 0);
-    assert_int_equal(m[0].up.facts.statement_count, 2);
-    assert_int_equal(m[0].up.directives.require_count, 1);
-    assert_string_equal(m[0].up.directives.requires[0].ns, "identity");
-    assert_int_equal(strlen(m[0].up.tokens), 64);
-    assert_false(m[0].up.directives.no_transaction);
-    assert_true(m[1].up.directives.no_transaction); /* of the file's name; each direction has its own */
-    assert_false(m[1].down.directives.no_transaction);
+    assert_int_equal(m[0].up.info->facts.statement_count, 2);
+    assert_int_equal(m[0].up.info->directives.require_count, 1);
+    assert_string_equal(m[0].up.info->directives.requires[0].ns, "identity");
+    assert_int_equal(strlen(m[0].up.info->tokens), 64);
+    assert_false(m[0].up.info->directives.no_transaction);
+    assert_true(m[1].up.info->directives.no_transaction); /* of the file's name; each direction has its own */
+    assert_false(m[1].down.info->directives.no_transaction);
     assert_int_equal(wb_script_read(&f.cx, &f.mem, &opt, &m[2], &m[2].down), WBL_E_INVALID);
     assert_string_equal(f.err.file, "m/3_c.sql");
     assert_int_equal(f.err.line, 3); /* in the whole file */
-    assert_false(m[2].down.is_directed);
+    assert_null(m[2].down.info);
 }
 
 static void every_allocation_may_fail(void **state)

@@ -153,7 +153,7 @@ static const struct bad_row {
       "two batch directives stand above one statement", 2, 14, NULL },
     { "batch_inside", "delete from t\n-- whimbrel: batch size=1\nwhere a = :batch",
       "batch stands inside a statement; it belongs above it", 2, 14, NULL },
-    { "fault_of_the_text", "select 1;\n'", "string has no closing quote", 2, 1, NULL },
+    { "fault_of_the_text", "-- whimbrel: out-of-order\nselect 1;\n'", "string has no closing quote", 3, 1, NULL },
 };
 
 static void wrong_directives_are_refused(void **state)

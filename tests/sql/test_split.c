@@ -363,7 +363,7 @@ static const struct split_row {
       false,
       "/*!40101 SET NAMES utf8 */;\n/*!50003 create trigger x before insert on t for each row set new.a=1 */;",
       { "/*!40101 SET NAMES utf8 */", "/*!50003 create trigger x before insert on t for each row set new.a=1 */" } },
-    { "my_mariadb_comment_is_content", MY, false, "/*M!100100 select 1 */; /*M x */", { "/*M!100100 select 1 */" } },
+    { "my_mariadb_comment_is_a_comment", MY, false, "/*M!100100 select 1 */; /*M x */", { NULL } },
     { "my_backslash_strings",
       MY,
       true,
@@ -442,7 +442,7 @@ static const struct refused_row {
     { "my_open_comment", MY, "/* a", 0, "comment has no closing */", 1, 1 },
     { "my_open_block", MY, "create procedure p() begin select 1;", 0, "BEGIN has no END", 1, 22 },
     { "my_delimiter_without_value", MY, "select 1;\ndelimiter \n", 0, "DELIMITER has no value", 2, 10 },
-    { "my_delimiter_with_blank", MY, "delimiter a b\n", 0, "DELIMITER has a blank or a backslash in its value", 1, 11 },
+    { "my_delimiter_with_blank", MY, "delimiter a b\n", 0, "text behind the value of DELIMITER", 1, 12 },
 };
 
 static int ignore(void *user, const wb_statement *st)

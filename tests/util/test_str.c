@@ -205,6 +205,23 @@ static void times_are_written_in_utc(void **state)
     assert_true(wb_wall_ms() > 1700000000000);
 }
 
+static void spans_are_written_for_people(void **state)
+{
+    (void)state;
+    static const struct span_row {
+        int64_t ms;
+        const char *want;
+    } rows[] = { { -5, "0 ms" },          { 0, "0 ms" },           { 999, "999 ms" },          { 1000, "1 s" },
+                 { 1099, "1 s" },         { 1500, "1.5 s" },       { 9999, "9.9 s" },          { 10000, "10 s" },
+                 { 119999, "119 s" },     { 120000, "2 min" },     { 7199999, "119 min" },     { 7200000, "2 h" },
+                 { 172799999, "47 h" },   { 172800000, "2 days" }, { INT64_MAX, "106751991167 days" } };
+    for (size_t i = 0; i < WB_COUNT(rows); i++) {
+        char text[32];
+        wb_span_text(rows[i].ms, text);
+        assert_string_equal(text, rows[i].want);
+    }
+}
+
 static void uuids_sort_by_their_making(void **state)
 {
     (void)state;
@@ -230,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_failure_fills_the_error),
         cmocka_unit_test(long_texts_are_cut_where_they_hurt_least),
         cmocka_unit_test(times_are_written_in_utc),
+        cmocka_unit_test(spans_are_written_for_people),
         cmocka_unit_test(uuids_sort_by_their_making),
     };
     for (size_t i = 0; i < WB_COUNT(single); i++)

@@ -260,7 +260,7 @@ static int fail_connect(wb_ctx *cx, pg_session *s)
     else if (strncmp(state, "28", 2) == 0)
         wb_hint(cx, "Check user and password; special characters in a password are percent-encoded in a URL.");
     else if (strstr(cause, "onnection refused"))
-        wb_hint(cx, "Is the server running, and are host and port right?");
+        wb_hint(cx, "Is the server up there? `whimbrel wait --timeout 60s` waits for it.");
     return code;
 }
 
@@ -530,17 +530,18 @@ static int keep_restore(void *user, size_t index, const PGresult *r)
     return s->restore ? 0 : WBL_E_NOMEM;
 }
 
-/* reset() has to bring back what the caller had set, so it must be known. */
+/* reset() has to bring back what the caller had set, so it must be known. Settings first: some want a superuser. */
 static int read_settings(wb_ctx *cx, pg_session *s)
 {
     static const char sql[] =
-        "SELECT 'SELECT ' || nullif(pg_catalog.concat_ws(', ', "
+        "SELECT 'SELECT ' || pg_catalog.concat_ws(', ', "
         "(SELECT pg_catalog.string_agg(pg_catalog.format('pg_catalog.set_config(%L, %L, false)', name, "
         "pg_catalog.current_setting(name)), ', ') FROM pg_catalog.pg_settings WHERE source = 'session' AND "
         "context IN ('user', 'superuser') AND name NOT LIKE 'transaction\\_%' AND "
-        "name NOT IN ('seed', 'role', 'session_authorization')), "
+        "name <> 'seed'), "
+        "pg_catalog.format('pg_catalog.set_config(''session_authorization'', %L, false)', session_user), "
         "CASE WHEN pg_catalog.current_setting('role') <> 'none' THEN "
-        "pg_catalog.format('pg_catalog.set_config(''role'', %L, false)', pg_catalog.current_setting('role')) END), '')";
+        "pg_catalog.format('pg_catalog.set_config(''role'', %L, false)', pg_catalog.current_setting('role')) END)";
     int rc = pg_exec(cx, s, sql, keep_restore, s);
     return rc == WBL_E_NOMEM ? wb_nomem(cx) : rc;
 }

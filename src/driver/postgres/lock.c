@@ -75,6 +75,16 @@ typedef struct holder_reader {
     bool is_found;
 } holder_reader;
 
+/* Our own sessions have the id of their run behind their name: it is for us, not for people. */
+static size_t name_len(const char *application)
+{
+    enum { ID = 36 };
+    size_t len = strlen(application);
+    if (len <= ID + 1 || application[len - ID - 1] != ' ' || strspn(application + len - ID, "0123456789abcdef-") != ID)
+        return len;
+    return len - ID - 1;
+}
+
 static void copy_cell(char *to, size_t size, const PGresult *r, int column)
 {
     wb_copy_text(to, size, PQgetvalue(r, 0, column), strcspn(PQgetvalue(r, 0, column), "\r\n"));
@@ -93,7 +103,10 @@ static int read_holder(void *user, size_t index, const PGresult *r)
     copy_cell(out->since, sizeof out->since, r, 4);
     copy_cell(out->state, sizeof out->state, r, 5);
     copy_cell(out->query, sizeof out->query, r, 6);
+    out->age_ms = PQgetisnull(r, 0, 7) ? 0 : pg_number(r, 0, 7);
     out->is_own_ghost = h->run_id[0] && strstr(out->application, h->run_id) != NULL;
+    out->application[name_len(out->application)] = 0;
+    snprintf(out->ending, sizeof out->ending, "SELECT pg_terminate_backend(%lld)", (long long)out->pid);
     h->is_found = true;
     return 0;
 }
@@ -110,7 +123,8 @@ int pg_holder(wb_ctx *cx, wb_session *base, const wb_lock_key *keys, size_t coun
     wb_buf_str(
         &sql,
         "SELECT l.pid, a.application_name, coalesce(a.client_hostname, pg_catalog.host(a.client_addr)), a.usename, "
-        "a.backend_start, a.state, pg_catalog.btrim(a.query, E' \\t\\r\\n') FROM pg_catalog.pg_locks l "
+        "a.backend_start, a.state, pg_catalog.btrim(a.query, E' \\t\\r\\n'), (extract(epoch FROM "
+        "pg_catalog.clock_timestamp() - a.backend_start) * 1000)::pg_catalog.int8 FROM pg_catalog.pg_locks l "
         "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND "
         "l.objsubid = 1 AND l.pid <> pg_catalog.pg_backend_pid() AND l.database = "
         "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND "
@@ -149,25 +163,15 @@ int pg_end_ghost(wb_ctx *cx, wb_session *base, const wb_holder *holder)
 
 /* ---- looks from beside ---- */
 
-/* How long, in the words of a person: 35 s, 14 min, 3 h. */
-static void duration_text(int64_t seconds, char *out, size_t size)
-{
-    if (seconds < 120)
-        snprintf(out, size, "%lld s", (long long)seconds);
-    else if (seconds < 7200)
-        snprintf(out, size, "%lld min", (long long)(seconds / 60));
-    else
-        snprintf(out, size, "%lld h", (long long)(seconds / 3600));
-}
-
 static void blocker_text(wb_buf *b, const PGresult *r)
 {
-    bool is_named = PQgetvalue(r, 0, 1)[0] != 0;
+    const char *name = PQgetvalue(r, 0, 1);
+    bool is_named = name[0] != 0;
     char span[32];
-    duration_text(pg_number(r, 0, 3), span, sizeof span);
+    wb_span_text(pg_number(r, 0, 3), span);
     wb_buf_addf(b, "process %s, ", PQgetvalue(r, 0, 0));
     if (is_named)
-        wb_buf_addf(b, "application \"%s\", ", PQgetvalue(r, 0, 1));
+        wb_buf_addf(b, "application \"%.*s\", ", (int)name_len(name), name);
     else
         wb_buf_addf(b, "%s, ", PQgetvalue(r, 0, 5));
     wb_buf_addf(b, "%s for %s", PQgetisnull(r, 0, 2) ? "running" : PQgetvalue(r, 0, 2), span);
@@ -185,8 +189,8 @@ void pg_blocker_look(pg_session *s)
         return;
     WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
     wb_buf_addf(&sql,
-                "SELECT a.pid, a.application_name, a.state, extract(epoch FROM pg_catalog.clock_timestamp() - "
-                "coalesce(a.state_change, a.backend_start))::pg_catalog.int8, "
+                "SELECT a.pid, a.application_name, a.state, (extract(epoch FROM pg_catalog.clock_timestamp() - "
+                "coalesce(a.state_change, a.backend_start)) * 1000)::pg_catalog.int8, "
                 "pg_catalog.regexp_replace(pg_catalog.btrim(a.query, E' \\t\\r\\n;'), '[[:space:]]+', ' ', 'g'), "
                 "a.backend_type "
                 "FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(%d)) b(pid) "
@@ -199,6 +203,8 @@ void pg_blocker_look(pg_session *s)
         blocker_text(&blocker, r);
         if (wb_buf_cstr(&blocker))
             wb_copy_text(s->base.failure.blocker, sizeof s->base.failure.blocker, blocker.p, blocker.len);
+        snprintf(s->base.failure.blocker_ending, sizeof s->base.failure.blocker_ending, "SELECT pg_terminate_backend(%s)",
+                 PQgetvalue(r, 0, 0));
     }
     PQclear(r);
 }

@@ -307,8 +307,7 @@ static void fill_failure(pg_session *s, const reading *rd, size_t index, size_t 
     };
     const pg_item *item = &s->items[index];
     wb_failure *f = &s->base.failure;
-    char blocker[sizeof f->blocker];
-    memcpy(blocker, f->blocker, sizeof blocker);
+    const wb_failure before = *f;
     *f = (wb_failure){ .stage = stages[item->kind], .offset = SIZE_MAX };
     f->unit = item->unit == PG_NO_UNIT ? 0 : item->unit;
     f->put_tag = item->tag;
@@ -319,8 +318,10 @@ static void fill_failure(pg_session *s, const reading *rd, size_t index, size_t 
         if (byte != SIZE_MAX && byte >= item->from && byte < item->to)
             f->offset = item->offset + (byte - item->from);
     }
-    if (rd->error && pg_is_state(rd->error, "55P03"))
-        memcpy(f->blocker, blocker, sizeof blocker);
+    if (rd->error && pg_is_state(rd->error, "55P03")) {
+        memcpy(f->blocker, before.blocker, sizeof f->blocker);
+        memcpy(f->blocker_ending, before.blocker_ending, sizeof f->blocker_ending);
+    }
 }
 
 /* ---- what it means ---- */

@@ -36,9 +36,8 @@ const wb_sqltext pg_sqltext = {
     .true_text = "TRUE",
     .false_text = "FALSE",
     .now_text = "pg_catalog.clock_timestamp()",
-    .elapsed_text = "(1000 * (extract(epoch FROM pg_catalog.clock_timestamp())::float8 - coalesce(nullif("
-                    "pg_catalog.current_setting('whimbrel.began', true), '')::float8, "
-                    "extract(epoch FROM pg_catalog.statement_timestamp())::float8)))::bigint",
+    .elapsed_text = "(1000 * (extract(epoch FROM pg_catalog.clock_timestamp())::float8 - nullif("
+                    "pg_catalog.current_setting('whimbrel.began', true), '')::float8))::bigint", /* RESET ALL: unknown */
     .type_text = type_text,
 };
 
@@ -98,7 +97,8 @@ static wb_type type_of(wb_str name, bool is_counting)
     return WB_TYPE_OTHER;
 }
 
-/* Columns: 0 index, 1 schema, 2 column, 3 type, 4 typmod, 5 not null, 6 in the primary key, 7 default, 8 identity */
+/* Columns: 0 index, 1 schema, 2 column, 3 type, 4 typmod, 5 not null, 6 in the primary key, 7 default, 8 identity,
+   9 no table but a view or a foreign table */
 static int read_columns(survey *v, const PGresult *r)
 {
     int rows = PQntuples(r);
@@ -108,6 +108,7 @@ static int read_columns(survey *v, const PGresult *r)
             to++;
         wb_table *t = &v->shapes[index];
         t->exists = true;
+        t->is_view = pg_true(r, from, 9);
         t->ref.schema = wb_arena_dup(v->mem, PQgetvalue(r, from, 1));
         wb_column *columns = wb_arena_get(v->mem, (size_t)(to - from) * sizeof *columns);
         if (!t->ref.schema || !columns)
@@ -140,8 +141,9 @@ static int read_survey(void *user, size_t index, const PGresult *r)
 
 static void columns_text(wb_buf *b, const wb_survey *v)
 {
-    wb_buf_str(b, "SELECT r.i, n.nspname, a.attname, t.typname, a.atttypmod, a.attnotnull, x.indrelid IS NOT NULL, "
-                  "pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attidentity FROM (VALUES ");
+    wb_buf_str(b,
+               "SELECT r.i, n.nspname, a.attname, t.typname, a.atttypmod, a.attnotnull, x.indrelid IS NOT NULL, "
+               "pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attidentity, c.relkind NOT IN ('r', 'p') FROM (VALUES ");
     for (size_t i = 0; i < v->table_count; i++) {
         WB_AUTOBUF wb_buf name = WB_BUF(WB_TEXT_MAX);
         wb_sqltext_table(&name, &pg_sqltext, v->tables[i]);

@@ -85,24 +85,30 @@ static int fail_interrupted(wb_ctx *cx, const lite *s, int effect)
     return wb_fail(cx, WBL_E_CANCELLED, effect, "cancelled");
 }
 
-static void say_who_holds(wb_ctx *cx, lite *s)
+static void say_who_holds(lite *s)
 {
     wb_holder who;
     if (!lite_find_holder(s, &who))
         return;
-    snprintf(s->base.failure.blocker, sizeof s->base.failure.blocker, "process %lld, application \"%s\"",
-             (long long)who.pid, who.application);
-    wb_hint(cx, "Process %lld (%s) holds it; try again when it is done, or set busy_timeout in the URL.",
-            (long long)who.pid, who.application);
+    char age[32];
+    wb_span_text(who.age_ms, age);
+    snprintf(s->base.failure.blocker, sizeof s->base.failure.blocker, "process %lld (%s)%s%s%s", (long long)who.pid,
+             who.application, who.age_ms ? ", started " : "", who.age_ms ? age : "", who.age_ms ? " ago" : "");
+    snprintf(s->base.failure.blocker_ending, sizeof s->base.failure.blocker_ending, "%s", who.ending);
 }
 
 static int fail_busy(wb_ctx *cx, lite *s, int effect, const char *text, const char *said)
 {
     if (wb_cancelled(cx))
         return wb_fail(cx, WBL_E_CANCELLED, effect, "cancelled while waiting: %s", text);
-    wb_fail(cx, WBL_E_LOCKED, effect, "%s (%s)", text, said);
-    wb_hint(cx, "Try again when it is done, or set busy_timeout in the URL.");
-    say_who_holds(cx, s);
+    char waited[32];
+    wb_span_text(s->set.busy_timeout_ms - (s->busy_until_ms - wb_now_ms()), waited);
+    say_who_holds(s);
+    const char *blocker = s->base.failure.blocker, *ending = s->base.failure.blocker_ending;
+    wb_fail(cx, WBL_E_LOCKED, effect, "%s: %s (%s, waited %s)%s%s", s->base.server.database, text, said, waited,
+            *blocker ? ": " : "", blocker);
+    wb_hint(cx, "Wait for it, or give more time with --lock-timeout 20m%s%s%s.", *ending ? ". `" : "", ending,
+            *ending ? "` ends that process" : "");
     return WBL_E_LOCKED;
 }
 

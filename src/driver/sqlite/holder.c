@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RESERVED_BYTE 0x40000001ull /* one writer */
@@ -29,6 +30,27 @@ static void read_name(long long pid, char *to, size_t size)
     if (fgets(to, (int)size, f))
         to[strcspn(to, "\n")] = 0;
     fclose(f);
+}
+
+/* How long a process lives: field 22 of its stat is the tick of its start since the machine's. 0: not to be known. */
+static int64_t read_age_ms(long long pid)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%lld/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    bool is_read = fgets(text, sizeof text, f) != NULL;
+    fclose(f);
+    const char *p = is_read ? strrchr(text, ')') : NULL; /* behind the name, which may hold blanks */
+    for (int field = 2; p && field < 22; field++)
+        p = strchr(p + 1, ' ');
+    struct timespec now;
+    long ticks = sysconf(_SC_CLK_TCK);
+    if (!p || ticks <= 0 || clock_gettime(CLOCK_BOOTTIME, &now) != 0)
+        return 0;
+    int64_t age = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - strtoll(p + 1, NULL, 10) * 1000 / ticks;
+    return age > 0 ? age : 0;
 }
 
 /* Is this line a lock of another process on these bytes of the file? A writer waits for readers only to commit, so
@@ -61,6 +83,8 @@ static bool search(unsigned long long inode, uint64_t first, uint64_t last, bool
     if (!is_found)
         return false;
     *out = (wb_holder){ .pid = pid };
+    out->age_ms = read_age_ms(pid);
+    snprintf(out->ending, sizeof out->ending, "kill %lld", pid);
     read_name(pid, out->application, sizeof out->application);
     return true;
 }

@@ -49,11 +49,12 @@ void lite_leave(lite **s)
 static void tell_waiting(lite *s)
 {
     wb_holder who;
-    char text[200] = "waiting for another process to finish writing";
-    if (lite_find_holder(s, &who))
-        snprintf(text, sizeof text, "waiting for process %lld (%s) to finish writing", (long long)who.pid,
-                 who.application);
-    s->cx->progress(s->cx->user, text, 0, 0);
+    char text[400];
+    bool is_known = lite_find_holder(s, &who);
+    int n = snprintf(text, sizeof text, "waiting for the write lock of %s", s->base.server.database);
+    if (is_known && n > 0 && (size_t)n < sizeof text)
+        snprintf(text + n, sizeof text - (size_t)n, ", held by process %lld (%s)", (long long)who.pid, who.application);
+    s->cx->waiting(s->cx->user, text);
 }
 
 /* SQLite asks whether to try again. Without a call of ours (the handle is in use by a migration written in C) only the
@@ -66,7 +67,7 @@ static int on_busy(void *user, int tries)
         s->busy_until_ms = now + s->set.busy_timeout_ms;
     if (now >= s->busy_until_ms || (s->cx && wb_cancelled(s->cx)) || s->is_interrupted)
         return 0;
-    if (s->cx && s->cx->progress && tries % TRIES_A_SECOND == TRIES_A_SECOND - 1)
+    if (s->cx && s->cx->waiting && tries % TRIES_A_SECOND == TRIES_A_SECOND - 1)
         tell_waiting(s);
     int64_t pause_ms = tries < 5 ? (int64_t)1 << tries : 50, left_ms = s->busy_until_ms - now;
     wb_sleep_ms(pause_ms < left_ms ? pause_ms : left_ms);

@@ -150,6 +150,17 @@ static int mark_unique(wb_ctx *cx, lite *s, const wb_table_ref *ref, wb_column *
     return 0;
 }
 
+static int look_for_view(wb_ctx *cx, lite *s, const wb_table_ref *ref, bool *out)
+{
+    WB_CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
+    int rc = pragma_of(cx, s, "table_list", ref, ref->name, &stmt); /* schema, name, type; nothing before SQLite 3.37 */
+    while (rc == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *type = (const char *)sqlite3_column_text(stmt, 2);
+        *out = *out || (type && strcmp(type, "view") == 0);
+    }
+    return rc;
+}
+
 static int describe_table(wb_ctx *cx, lite *s, wb_arena *mem, const wb_table_ref *ref, wb_table *out)
 {
     WB_CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
@@ -172,7 +183,7 @@ static int describe_table(wb_ctx *cx, lite *s, wb_arena *mem, const wb_table_ref
     if (count && !has_key && (code = mark_unique(cx, s, ref, columns, count)) != 0)
         return code;
     *out = (wb_table){ .ref = *ref, .exists = count > 0, .columns = columns, .column_count = count };
-    return 0;
+    return count ? look_for_view(cx, s, ref, &out->is_view) : 0;
 }
 
 int lite_survey(wb_ctx *cx, wb_session *session, wb_arena *mem, wb_survey *survey)
@@ -351,8 +362,14 @@ static int put_row(wb_ctx *cx, lite *s, const wb_row_op *op)
     if (op->check_fuse && s->is_unit_open && sqlite3_get_autocommit(s->db))
         return lite_fail_ended(cx, s);
     sqlite3_stmt *stmt = NULL;
+    WB_AUTOBUF wb_buf needs = WB_BUF(WB_TEXT_MAX);
+    if (op->needs)
+        wb_sqltext_needs(&needs, &spelling, op->needs);
+    const char *extra = op->needs ? wb_buf_cstr(&needs) : NULL;
+    if (op->needs && !extra)
+        return wb_nomem(cx);
     wb_buf_clear(&s->sql);
-    wb_sqltext_row_op(&s->sql, &spelling, op, NULL);
+    wb_sqltext_row_op(&s->sql, &spelling, op, extra);
     int code = prepare_text(cx, s, &stmt), at = 0;
     if (code != 0)
         return code;

@@ -41,13 +41,12 @@ static int fail_order(wb_ctx *cx, lite *s, wb_stage stage, const char *what)
 
 int lite_fail_ended(wb_ctx *cx, lite *s)
 {
-    bool is_ended = sqlite3_get_autocommit(s->db) != 0;
-    s->is_ended = s->is_ended || is_ended;
+    s->is_ended = s->is_ended || sqlite3_get_autocommit(s->db);
     s->is_unit_failed = true;
     s->base.failure.unit = s->durable_count + s->unit_count;
-    wb_fail(cx, WBL_E_STATE, is_ended ? WBL_EFFECT_UNKNOWN : WBL_EFFECT_NONE,
-            is_ended ? "the script ended the transaction that holds it"
-                     : "the script tries to end the transaction that holds it");
+    wb_fail(cx, WBL_E_STATE, s->is_ended ? WBL_EFFECT_UNKNOWN : WBL_EFFECT_NONE,
+            s->is_ended ? "the script ended the transaction that holds it"
+                        : "the script tries to end the transaction that holds it");
     wb_hint(cx,
             "Take BEGIN, COMMIT and ROLLBACK out of the script, or put \"-- whimbrel: no-transaction\" at its top.");
     return WBL_E_STATE;
@@ -166,8 +165,10 @@ int lite_commit(wb_ctx *cx, wb_session *session)
         }
     }
     int rc = lite_exec(s, "RELEASE wb_unit");
-    if (rc == SQLITE_ERROR) /* no such savepoint: the script ended our transaction and began another */
+    if (rc == SQLITE_ERROR) { /* no such savepoint: our transaction was ended, and another one begun */
+        s->is_ended = true;
         return lite_fail_ended(cx, s);
+    }
     if (rc != SQLITE_OK)
         return lite_fail_unit(cx, s, rc, WB_STAGE_COMMIT);
     s->base.failure.stage = WB_STAGE_NONE;

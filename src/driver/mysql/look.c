@@ -1,0 +1,733 @@
+/*
+ * look.c - did an interrupted statement take effect? Look before it, compare afterwards.
+ *
+ * Schema changes of MySQL 8 and MariaDB 10.6 are atomic, one by one. So the definition that SHOW CREATE gives says it
+ * all: as it was before, nothing happened; another one, and it has. A note of look() is short text that the history
+ * keeps: the server's version, our connection, and for each object that the statement names a digest of its definition
+ * and the number that InnoDB gave the table. That number lives as long as the table: TRUNCATE and each rebuild give a
+ * new one, so it also tells what leaves the definition alone.
+ *
+ * A statement goes on when its client is gone. So the list of processes is asked first. What nobody can prove is
+ * "cannot tell", never a guess.
+ * Owns nothing. Facts: MySQL 8.4 manual, 15.1.1 (atomic DDL), 15.7.7 (SHOW), 28.4.23 (INNODB_TABLES); MariaDB Knowledge
+ * Base, "Atomic DDL" (DROP TABLE of several is atomic for each of them only; CREATE OR REPLACE TABLE is not).
+ */
+#include "driver/mysql/my.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOTE_MARK "my1"
+#define ABSENT "-"
+#define HIDDEN "?"     /* we may not see it */
+#define INFO_LENGTH 60 /* of a statement's beginning, which the list of processes shows */
+
+typedef struct state {   /* of one object */
+    char definition[24]; /* digest, or ABSENT, or HIDDEN */
+    char identity[24];   /* "i" and a digest of InnoDB's numbers, "t" and the time of creation, or "" */
+    char rows[4];        /* "1" or "0" when it matters, else "" */
+} state;
+
+typedef struct note {
+    unsigned version;
+    unsigned long connection;
+    state states[MY_SUBJECTS_MAX];
+    size_t count;
+} note;
+
+/* ---- asking, where an error is an answer ---- */
+
+typedef struct digest {
+    wb_sha256 hash;
+    size_t rows;
+    bool keeps_counter; /* AUTO_INCREMENT is what the statement is about */
+    bool is_table;
+    wb_buf *text; /* keeps the definition, too; NULL */
+} digest;
+
+/* AUTO_INCREMENT=77 moves with every row. */
+static void add_definition(digest *d, wb_str text)
+{
+    static const char word[] = " AUTO_INCREMENT=";
+    const char *found = NULL;
+    for (size_t i = 0; d->is_table && !d->keeps_counter && i + sizeof word < text.len; i++)
+        if (memcmp(text.p + i, word, sizeof word - 1) == 0)
+            found = text.p + i;
+    size_t before = found ? (size_t)(found - text.p) : text.len, after = before;
+    if (found)
+        for (after += sizeof word - 1; after < text.len && text.p[after] >= '0' && text.p[after] <= '9';)
+            after++;
+    wb_sha256_add(&d->hash, text.p, before);
+    wb_sha256_add(&d->hash, text.p + after, text.len - after);
+}
+
+static int add_row(void *user, size_t index, const wb_str *cells, size_t count)
+{
+    digest *d = user;
+    (void)index;
+    for (size_t i = 0; i < count; i++) {
+        wb_sha256_add(&d->hash, "|", 1);
+        if (cells[i].p)
+            add_definition(d, cells[i]);
+    }
+    if (d->text && count > 1 && cells[1].p)
+        wb_buf_add(d->text, cells[1].p, cells[1].len);
+    d->rows++;
+    return 0;
+}
+
+static void digest_text(digest *d, char out[24], const char *lead)
+{
+    uint8_t bytes[32];
+    char hex[17];
+    wb_sha256_end(&d->hash, bytes);
+    wb_hex(bytes, 8, hex);
+    snprintf(out, 24, "%.4s%s", lead, hex);
+}
+
+/* *native: the server's number when it refused, 0 when it answered. The result is negative for a lost connection only. */
+static int ask(wb_ctx *cx, my_session *s, wb_buf *sql, my_row_fn fn, void *user, int32_t *native)
+{
+    wbl_error scratch = { 0 };
+    wb_ctx inner = *cx;
+    inner.err = &scratch;
+    const char *text = wb_buf_cstr(sql);
+    if (!text)
+        return wb_nomem(cx);
+    int rc = my_exec(&inner, s, text, fn, user);
+    *native = rc == 0 ? 0 : scratch.native ? scratch.native : -1;
+    bool is_answer = rc == 0 || (rc == WBL_E_STATEMENT && !s->is_lost);
+    if (!is_answer && cx->err)
+        *cx->err = scratch;
+    return is_answer ? 0 : rc;
+}
+
+/* ---- the state of an object ---- */
+
+static const char *const show_words[] = {
+    [MY_OBJ_TABLE] = "SHOW CREATE TABLE ",
+    [MY_OBJ_VIEW] = "SHOW CREATE VIEW ",
+    [MY_OBJ_SEQUENCE] = "SHOW CREATE SEQUENCE ",
+    [MY_OBJ_TRIGGER] = "SHOW CREATE TRIGGER ",
+    [MY_OBJ_PROCEDURE] = "SHOW CREATE PROCEDURE ",
+    [MY_OBJ_FUNCTION] = "SHOW CREATE FUNCTION ",
+    [MY_OBJ_EVENT] = "SHOW CREATE EVENT ",
+    [MY_OBJ_DATABASE] = "SHOW CREATE DATABASE ",
+    [MY_OBJ_USER] = "SHOW GRANTS FOR ",
+    [MY_OBJ_GRANTS] = "SHOW GRANTS FOR ",
+    [MY_OBJ_PACKAGE] = "SHOW CREATE PACKAGE ",
+    [MY_OBJ_SERVER] = NULL,
+};
+
+/* How the server says that there is no such thing. */
+static bool is_absence(int32_t native)
+{
+    static const int32_t numbers[] = { MY_ER_BAD_DATABASE,
+                                       MY_ER_BAD_TABLE,
+                                       MY_ER_NO_SUCH_TABLE,
+                                       MY_ER_NO_SUCH_SAVEPOINT,
+                                       1133,
+                                       1141,
+                                       1269,
+                                       1347,
+                                       1360,
+                                       1396,
+                                       1539,
+                                       3162,
+                                       4089 };
+    for (size_t i = 0; i < WB_COUNT(numbers); i++)
+        if (numbers[i] == native)
+            return true;
+    return false;
+}
+
+static void server_text(wb_buf *b, const my_session *s, wb_str written)
+{
+    WB_AUTOBUF wb_buf name = WB_BUF(WB_TEXT_MAX);
+    my_lexer l = my_lexer_of(s, written);
+    my_name_plain(&name, my_next(&l));
+    wb_buf_str(b, "SELECT host, db, username, port, socket, wrapper, owner FROM mysql.servers WHERE server_name = ");
+    const char *text = wb_buf_cstr(&name);
+    my_literal(b, s, text ? text : "");
+}
+
+static int read_definition(wb_ctx *cx, my_session *s, const my_deed *d, const my_subject *x, state *out, wb_buf *text)
+{
+    digest g = { .is_table = x->object == MY_OBJ_TABLE, .text = text };
+    g.keeps_counter = d->clauses.len && memmem(d->clauses.p, d->clauses.len, "AUTO_INCREMENT", 14) != NULL;
+    g.keeps_counter |= d->clauses.len && memmem(d->clauses.p, d->clauses.len, "auto_increment", 14) != NULL;
+    wb_sha256_start(&g.hash);
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
+    if (x->object == MY_OBJ_SERVER) {
+        server_text(&sql, s, x->written);
+    } else {
+        wb_buf_str(&sql, show_words[x->object]);
+        wb_buf_add(&sql, x->written.p, x->written.len);
+    }
+    int32_t native = 0;
+    int rc = ask(cx, s, &sql, add_row, &g, &native);
+    if (rc != 0)
+        return rc;
+    if (native == 0 && g.rows)
+        digest_text(&g, out->definition, "");
+    else
+        snprintf(out->definition, sizeof out->definition, "%s", native == 0 || is_absence(native) ? ABSENT : HIDDEN);
+    return 0;
+}
+
+/* ---- which table it is ---- */
+
+static bool is_simple(const char *name)
+{
+    return *name && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == 0;
+}
+
+static int add_id(void *user, size_t index, const wb_str *cells, size_t count)
+{
+    digest *d = user;
+    (void)index;
+    for (size_t i = 0; i < count; i++) {
+        if (!cells[i].p)
+            return 0;
+        wb_sha256_add(&d->hash, "|", 1);
+        wb_sha256_add(&d->hash, cells[i].p, cells[i].len);
+    }
+    d->rows++;
+    return 0;
+}
+
+static int ask_identity(wb_ctx *cx, my_session *s, wb_buf *sql, const char *lead, state *out)
+{
+    digest g = { 0 };
+    int32_t native = 0;
+    wb_sha256_start(&g.hash);
+    int rc = ask(cx, s, sql, add_id, &g, &native);
+    if (rc == 0 && native == 0 && g.rows)
+        digest_text(&g, out->identity, lead);
+    return rc;
+}
+
+/* InnoDB's own number needs the privilege PROCESS; without it the time of creation has to do. A name that InnoDB would
+   have to encode (tablename_to_filename) is not looked up. */
+static int read_identity(wb_ctx *cx, my_session *s, const my_subject *x, state *out)
+{
+    WB_AUTOBUF wb_buf schema = WB_BUF(WB_TEXT_MAX), name = WB_BUF(WB_TEXT_MAX), sql = WB_BUF(WB_TEXT_MAX);
+    my_lexer l = my_lexer_of(s, x->written);
+    my_name_plain(&name, my_next(&l));
+    if (my_is_sign(my_next(&l), '.')) {
+        wb_buf_add(&schema, name.p, name.len);
+        wb_buf_clear(&name);
+        my_name_plain(&name, my_next(&l));
+    }
+    const char *table = wb_buf_cstr(&name), *in = schema.len ? wb_buf_cstr(&schema) : s->base.server.schema;
+    if (!table || !in)
+        return wb_nomem(cx);
+    int rc = 0;
+    if (is_simple(table) && is_simple(in)) {
+        size_t n = strlen(in) + strlen(table) + 4;
+        wb_buf_addf(&sql, /* the number stays with the table when its name changes */
+                    "SELECT SUBSTRING(name, %zu), table_id FROM information_schema.%s WHERE name = '%s/%s' OR "
+                    "LOWER(LEFT(name, %zu)) = LOWER('%s/%s#p#') ORDER BY name",
+                    n - 2, my_is_mariadb(s) ? "INNODB_SYS_TABLES" : "INNODB_TABLES", in, table, n, in, table);
+        rc = ask_identity(cx, s, &sql, "i", out);
+    }
+    if (rc != 0 || out->identity[0])
+        return rc;
+    wb_buf_clear(&sql);
+    wb_buf_str(&sql, "SELECT create_time FROM information_schema.tables WHERE table_schema = ");
+    my_literal(&sql, s, in);
+    wb_buf_str(&sql, " AND table_name = ");
+    my_literal(&sql, s, table);
+    return ask_identity(cx, s, &sql, "t", out);
+}
+
+static int take_cell(void *user, size_t index, const wb_str *cells, size_t count)
+{
+    char *to = user;
+    (void)index, (void)count;
+    snprintf(to, 4, "%.*s", cells[0].p ? (int)cells[0].len : 0, cells[0].p ? cells[0].p : "");
+    return 0;
+}
+
+static int read_rows(wb_ctx *cx, my_session *s, const my_subject *x, state *out)
+{
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
+    int32_t native;
+    wb_buf_addf(&sql, "SELECT EXISTS (SELECT 1 FROM %.*s)", (int)x->written.len, x->written.p);
+    return ask(cx, s, &sql, take_cell, out->rows, &native);
+}
+
+static int read_state(wb_ctx *cx, my_session *s, const my_deed *d, const my_subject *x, state *out, wb_buf *text)
+{
+    *out = (state){ .definition = HIDDEN };
+    int rc = read_definition(cx, s, d, x, out, text);
+    bool is_there = strcmp(out->definition, ABSENT) != 0;
+    bool wants_identity = x->object == MY_OBJ_TABLE && is_there && d->verb != MY_VERB_DROP &&
+                          (d->verb != MY_VERB_CREATE || d->or_replace || d->is_index);
+    if (rc == 0 && wants_identity)
+        rc = read_identity(cx, s, x, out);
+    if (rc == 0 && is_there && d->verb == MY_VERB_TRUNCATE)
+        rc = read_rows(cx, s, x, out);
+    return rc;
+}
+
+/* ---- the note ---- */
+
+int my_look(wb_ctx *cx, wb_session *base, const wb_statement *st, wb_arena *mem, const char **out)
+{
+    my_session *s = my_of(base);
+    my_deed d;
+    state now;
+    int rc = my_ready(cx, s);
+    my_deed_read(s, st, &d);
+    WB_AUTOBUF wb_buf text = WB_BUF(WB_TEXT_MAX);
+    wb_buf_addf(&text, NOTE_MARK " %u %lu", base->server.version, rc == 0 ? mysql_thread_id(s->conn) : 0);
+    for (size_t i = 0; rc == 0 && i < d.count && !d.has_too_many; i++) {
+        rc = read_state(cx, s, &d, &d.subjects[i], &now, NULL);
+        wb_buf_addf(&text, " %s/%s/%s", now.definition, now.identity, now.rows);
+    }
+    if (rc != 0)
+        return rc;
+    const char *note_text = wb_buf_cstr(&text), *copy = note_text ? wb_arena_dup(mem, note_text) : NULL;
+    if (!copy)
+        return wb_nomem(cx);
+    *out = copy;
+    return 0;
+}
+
+static void take_part(const char **p, char *to, size_t size, const char *stop)
+{
+    size_t n = strcspn(*p, stop);
+    wb_copy_text(to, size, *p, n);
+    *p += n;
+    if (**p == '/')
+        ++*p;
+}
+
+static bool parse_note(const char *text, note *out)
+{
+    *out = (note){ 0 };
+    int used = 0;
+    if (!text || sscanf(text, NOTE_MARK " %u %lu%n", &out->version, &out->connection, &used) != 2)
+        return false;
+    for (const char *p = text + used; *p == ' ' && out->count < MY_SUBJECTS_MAX;) {
+        state *x = &out->states[out->count++];
+        p++;
+        take_part(&p, x->definition, sizeof x->definition, "/ ");
+        take_part(&p, x->identity, sizeof x->identity, "/ ");
+        take_part(&p, x->rows, sizeof x->rows, "/ ");
+    }
+    return true;
+}
+
+/* ---- is it still at it? ---- */
+
+static int count_row(void *user, size_t index, const wb_str *cells, size_t count)
+{
+    (void)index, (void)cells, (void)count;
+    ++*(int *)user;
+    return 0;
+}
+
+/* Numbers of connections begin anew when the server does, so the statement has to be the same, too. */
+static int find_running(wb_ctx *cx, my_session *s, const wb_statement *st, unsigned long connection, bool *out)
+{
+    int found = 0;
+    int32_t native;
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
+    wb_buf_addf(&sql,
+                "SELECT 1 FROM information_schema.processlist WHERE id = %lu AND id <> CONNECTION_ID() AND "
+                "command <> 'Sleep' AND info IS NOT NULL",
+                connection);
+    if (st->text.len) {
+        WB_AUTOBUF wb_buf lead = WB_BUF(WB_TEXT_MAX);
+        size_t n = 0; /* the list shows characters beyond the three-byte ones as question marks */
+        while (n < st->text.len && n < INFO_LENGTH && !(st->text.p[n] & 0x80))
+            n++;
+        wb_buf_add(&lead, st->text.p, n);
+        const char *text = wb_buf_cstr(&lead);
+        wb_buf_str(&sql, " AND LOCATE(");
+        my_literal(&sql, s, text ? text : "");
+        wb_buf_str(&sql, ", info) = 1");
+    }
+    int rc = ask(cx, s, &sql, count_row, &found, &native);
+    *out = found > 0;
+    return rc;
+}
+
+/* ---- verdicts ---- */
+
+typedef struct comparison {
+    const my_deed *d;
+    const note *before; /* NULL: there is none */
+    state now[MY_SUBJECTS_MAX];
+    const char *definition; /* of the first subject, as it is now */
+} comparison;
+
+static bool is_absent(const state *x) { return strcmp(x->definition, ABSENT) == 0; }
+static bool is_hidden(const state *x) { return strcmp(x->definition, HIDDEN) == 0; }
+
+/* 1 it is another table, 0 it is the same, -1 nobody knows. */
+static int is_another(const state *a, const state *b)
+{
+    if (!a->identity[0] || a->identity[0] != b->identity[0])
+        return -1;
+    bool differs = strcmp(a->identity, b->identity) != 0;
+    return differs ? 1 : a->identity[0] == 'i' ? 0 : -1; /* a time has whole seconds */
+}
+
+static bool is_changed(const state *a, const state *b)
+{
+    return strcmp(a->definition, b->definition) != 0 || is_another(a, b) == 1;
+}
+
+static wb_probe judge_create(const comparison *c)
+{
+    const my_deed *d = c->d;
+    if (is_absent(&c->now[0]))
+        return WB_PROBE_ABSENT;
+    if (!c->before)
+        return WB_PROBE_CANNOT_TELL;
+    const state *was = &c->before->states[0];
+    if (is_absent(was) || is_changed(was, &c->now[0]))
+        return WB_PROBE_PRESENT;
+    if (d->if_exists)
+        return WB_PROBE_PRESENT;
+    /* OR REPLACE with what was there already; but a table would lose its rows a second time. */
+    bool is_table = d->subjects[0].object == MY_OBJ_TABLE;
+    return !is_table || !d->or_replace || is_another(was, &c->now[0]) == 0 ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL;
+}
+
+static wb_probe judge_drop(const comparison *c)
+{
+    size_t there = 0, gone = 0;
+    for (size_t i = 0; i < c->d->count; i++) {
+        bool was_there = !c->before || !is_absent(&c->before->states[i]);
+        there += !is_absent(&c->now[i]);
+        gone += was_there && is_absent(&c->now[i]);
+    }
+    if (there == c->d->count || gone == 0)
+        return WB_PROBE_ABSENT;
+    if (!c->before)
+        return there == 0 ? WB_PROBE_CANNOT_TELL : WB_PROBE_ABSENT;
+    if (there == 0)
+        return WB_PROBE_PRESENT;
+    return c->d->if_exists ? WB_PROBE_ABSENT : WB_PROBE_INVALID; /* MariaDB drops them one by one */
+}
+
+static bool is_same_name(const my_subject *a, const my_subject *b)
+{
+    return a->written.len == b->written.len && memcmp(a->written.p, b->written.p, a->written.len) == 0;
+}
+
+/* The same name may stand in several places: a TO x, b TO a, x TO b. */
+static void set_all(const my_deed *d, state *states, size_t which, state value)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (is_same_name(&d->subjects[i], &d->subjects[which]))
+            states[i] = value;
+}
+
+static bool fits(const state *expected, const state *now, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_absent(&expected[i]) != is_absent(&now[i]) ||
+            (!is_absent(&now[i]) && is_another(&expected[i], &now[i]) == 1))
+            return false;
+    return true;
+}
+
+/* The renames are played on what was there before; a table keeps its number under another name. */
+static wb_probe judge_rename(const comparison *c)
+{
+    state played[MY_SUBJECTS_MAX];
+    const my_deed *d = c->d;
+    if (!c->before || d->count % 2)
+        return WB_PROBE_CANNOT_TELL;
+    memcpy(played, c->before->states, sizeof played);
+    for (size_t i = 0; i + 1 < d->count; i += 2) {
+        state moved = played[i];
+        set_all(d, played, i, (state){ .definition = ABSENT });
+        set_all(d, played, i + 1, moved);
+    }
+    bool is_as_before = fits(c->before->states, c->now, d->count), is_as_played = fits(played, c->now, d->count);
+    if (is_as_before == is_as_played)
+        return WB_PROBE_CANNOT_TELL;
+    return is_as_played ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
+}
+
+static wb_probe judge_truncate(const comparison *c)
+{
+    if (!c->before || is_absent(&c->now[0]))
+        return c->before ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL; /* the server will say that it is gone */
+    const state *was = &c->before->states[0], *now = &c->now[0];
+    int another = is_another(was, now);
+    if (another >= 0)
+        return another ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
+    if (now->rows[0] == '0')
+        return WB_PROBE_PRESENT; /* it is empty: there is nothing left to do */
+    return was->rows[0] == '1' ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL;
+}
+
+/* ---- ALTER: does what it says hold? ---- */
+
+static bool has_line(const char *definition, const char *lead, my_token name)
+{
+    WB_AUTOBUF wb_buf plain = WB_BUF(WB_TEXT_MAX), want = WB_BUF(WB_TEXT_MAX);
+    my_name_plain(&plain, name);
+    const char *text = wb_buf_cstr(&plain);
+    wb_buf_str(&want, lead);
+    wb_buf_char(&want, '`');
+    for (; text && *text; text++) {
+        wb_buf_char(&want, *text);
+        if (*text == '`')
+            wb_buf_char(&want, '`');
+    }
+    wb_buf_char(&want, '`');
+    const char *needle = wb_buf_cstr(&want);
+    return !needle || strcasestr(definition, needle) != NULL;
+}
+
+static unsigned mentions(const my_session *s, wb_str clauses, my_token name)
+{
+    my_lexer l = my_lexer_of(s, clauses);
+    unsigned count = 0;
+    for (my_token t = my_next(&l); t.kind != MY_TOK_END; t = my_next(&l))
+        count += t.text.len == name.text.len && strncasecmp(t.text.p, name.text.p, t.text.len) == 0;
+    return count;
+}
+
+static bool is_any(my_token t, const char *const *words)
+{
+    for (; *words; words++)
+        if (my_is_word(t, *words))
+            return true;
+    return false;
+}
+
+static my_token skip_existence(my_lexer *l, my_token t)
+{
+    if (!my_is_word(t, "if"))
+        return t;
+    t = my_next(l);
+    if (my_is_word(t, "not"))
+        t = my_next(l);
+    return my_next(l);
+}
+
+/* One clause: false when it says something that does not hold. What is not recognised holds. */
+static bool clause_holds(const my_session *s, const char *definition, wb_str clauses, my_lexer l)
+{
+    static const char *const index_words[] = { "index", "key", NULL },
+                             *const kind_words[] = { "unique", "fulltext", "spatial", NULL },
+                             *const other_words[] = { "primary", "foreign", "check",      "partition",
+                                                      "system",  "period",  "constraint", NULL };
+    my_token verb = my_next(&l), t = my_next(&l);
+    bool is_add = my_is_word(verb, "add"), is_drop = my_is_word(verb, "drop"), is_rename = my_is_word(verb, "rename");
+    if (my_is_word(verb, "change")) {
+        if (my_is_word(t, "column"))
+            t = my_next(&l);
+        (void)skip_existence(&l, t);
+        return has_line(definition, "\n  ", my_next(&l));
+    }
+    if (!is_add && !is_drop && !is_rename)
+        return true;
+    const char *lead = "\n  ";
+    if (is_add && is_any(t, kind_words)) {
+        lead = "KEY ";
+        t = my_next(&l);
+        if (is_any(t, index_words))
+            t = my_next(&l);
+    } else if (is_any(t, index_words)) {
+        lead = "KEY ";
+        t = my_next(&l);
+    } else if (my_is_word(t, "constraint") || (is_drop && (my_is_word(t, "foreign") || my_is_word(t, "check")))) {
+        lead = "CONSTRAINT ";
+        if (my_is_word(t, "foreign"))
+            (void)my_next(&l);
+        t = my_next(&l);
+        if (is_drop && my_is_word(t, "if"))
+            return true;
+    } else if (is_any(t, other_words)) {
+        return true;
+    } else if (my_is_word(t, "column")) {
+        t = my_next(&l);
+    } else if (is_rename) {
+        return true; /* of the table: that is for its subjects to tell */
+    }
+    t = skip_existence(&l, t);
+    if (t.kind != MY_TOK_WORD && t.kind != MY_TOK_NAME)
+        return true;
+    if (is_rename) {
+        t = my_next(&l); /* to */
+        return !my_is_word(t, "to") || has_line(definition, lead, my_next(&l));
+    }
+    /* ADD CONSTRAINT u UNIQUE makes a key; DROP FOREIGN KEY leaves one of the same name. */
+    bool may_be_key = is_add && strcmp(lead, "CONSTRAINT ") == 0;
+    bool is_there = has_line(definition, lead, t) || (may_be_key && has_line(definition, "KEY ", t));
+    return is_add ? is_there : !is_there || mentions(s, clauses, t) > 1;
+}
+
+static bool alter_holds(const my_session *s, const comparison *c)
+{
+    bool is_readable = c->definition && strstr(c->definition, "TABLE `");
+    if (!is_readable || !c->d->clauses.len)
+        return true;
+    my_lexer l = my_lexer_of(s, c->d->clauses);
+    bool holds = clause_holds(s, c->definition, c->d->clauses, l);
+    int depth = 0;
+    for (my_token t = my_next(&l); t.kind != MY_TOK_END && holds; t = my_next(&l)) {
+        depth += my_is_sign(t, '(') - my_is_sign(t, ')');
+        if (depth == 0 && my_is_sign(t, ','))
+            holds = clause_holds(s, c->definition, c->d->clauses, l);
+    }
+    return holds;
+}
+
+/* Clauses that move data and leave no definition behind. */
+static bool moves_data(const my_session *s, wb_str clauses)
+{
+    static const char *const words[] = { "exchange", "truncate", "import", "discard", "restart", NULL };
+    my_lexer l = my_lexer_of(s, clauses);
+    for (my_token t = my_next(&l); t.kind != MY_TOK_END; t = my_next(&l))
+        if (is_any(t, words))
+            return true;
+    return false;
+}
+
+static wb_probe judge_alter(const my_session *s, const comparison *c)
+{
+    const my_deed *d = c->d;
+    if (!c->before)
+        return WB_PROBE_CANNOT_TELL;
+    const state *was = &c->before->states[0], *now = &c->now[0];
+    if (d->count > 1 && is_absent(now)) /* ALTER TABLE a RENAME b, ALTER EVENT a RENAME TO b */
+        return is_absent(was) || is_absent(&c->now[1]) ? WB_PROBE_CANNOT_TELL : WB_PROBE_PRESENT;
+    if (is_absent(now))
+        return WB_PROBE_ABSENT; /* the server will say that it is gone */
+    if (is_changed(was, now))
+        return alter_holds(s, c) && d->count == 1 ? WB_PROBE_PRESENT : WB_PROBE_CANNOT_TELL;
+    if (!moves_data(s, d->clauses))
+        return WB_PROBE_ABSENT;
+    return is_another(was, now) == 0 ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL;
+}
+
+/* CREATE INDEX and DROP INDEX: the table's definition shows them. */
+static wb_probe judge_index(const my_session *s, const comparison *c)
+{
+    const my_deed *d = c->d;
+    if (is_absent(&c->now[0]) || !d->index.len || !c->definition)
+        return WB_PROBE_ABSENT;
+    my_lexer l = my_lexer_of(s, d->index);
+    bool is_there = has_line(c->definition, "KEY ", my_next(&l)), is_create = d->verb == MY_VERB_CREATE;
+    if (!c->before)
+        return is_there == is_create ? WB_PROBE_CANNOT_TELL : WB_PROBE_ABSENT;
+    if (is_changed(&c->before->states[0], &c->now[0]))
+        return is_there == is_create ? WB_PROBE_PRESENT : WB_PROBE_CANNOT_TELL;
+    return d->if_exists && is_there == is_create ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
+}
+
+/* Several accounts: all must have changed. */
+static wb_probe judge_each(const comparison *c)
+{
+    size_t changed = 0;
+    if (!c->before)
+        return WB_PROBE_CANNOT_TELL;
+    for (size_t i = 0; i < c->d->count; i++)
+        changed += is_changed(&c->before->states[i], &c->now[i]);
+    return changed == 0 ? WB_PROBE_ABSENT : changed == c->d->count ? WB_PROBE_PRESENT : WB_PROBE_CANNOT_TELL;
+}
+
+static wb_probe judge(const my_session *s, const comparison *c)
+{
+    const my_deed *d = c->d;
+    for (size_t i = 0; i < d->count; i++)
+        if (is_hidden(&c->now[i]) || (c->before && is_hidden(&c->before->states[i])))
+            return WB_PROBE_CANNOT_TELL;
+    if (d->is_temporary)
+        return is_absent(&c->now[0]) ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL; /* it went with its connection */
+    if (d->is_index)
+        return judge_index(s, c);
+    switch (d->verb) {
+    case MY_VERB_CREATE: return d->count > 1 ? judge_each(c) : judge_create(c);
+    case MY_VERB_DROP: return judge_drop(c);
+    case MY_VERB_RENAME: return judge_rename(c);
+    case MY_VERB_TRUNCATE: return judge_truncate(c);
+    case MY_VERB_ALTER: return d->subjects[0].object == MY_OBJ_GRANTS ? judge_each(c) : judge_alter(s, c);
+    case MY_VERB_NONE: break;
+    }
+    return WB_PROBE_CANNOT_TELL;
+}
+
+static int compare(wb_ctx *cx, my_session *s, const my_deed *d, const note *before, wb_probe *out)
+{
+    WB_AUTOBUF wb_buf definition = WB_BUF((size_t)16 << 20);
+    comparison *c = wb_alloc(sizeof *c);
+    if (!c)
+        return wb_nomem(cx);
+    int rc = 0;
+    c->d = d;
+    c->before = before;
+    for (size_t i = 0; rc == 0 && i < d->count; i++)
+        rc = read_state(cx, s, d, &d->subjects[i], &c->now[i], i == 0 ? &definition : NULL);
+    if (rc == 0) {
+        c->definition = definition.len ? wb_buf_cstr(&definition) : NULL;
+        *out = judge(s, c);
+    }
+    wb_free(c);
+    return rc;
+}
+
+int my_probe(wb_ctx *cx, wb_session *base, const wb_statement *st, const char *looked, wb_probe *out)
+{
+    my_session *s = my_of(base);
+    my_deed d;
+    note before;
+    bool is_running = false;
+    int rc = my_ready(cx, s);
+    if (rc != 0)
+        return rc;
+    bool has_note = parse_note(looked, &before);
+    my_deed_read(s, st, &d);
+    if (has_note)
+        rc = find_running(cx, s, st, before.connection, &is_running);
+    if (rc != 0)
+        return rc;
+    /* Another version may print the same definition in other words. */
+    bool is_usable = has_note && before.count == d.count && before.version == base->server.version;
+    if (is_running)
+        *out = WB_PROBE_BUILDING;
+    else if (st->is_repeatable)
+        *out = WB_PROBE_ABSENT;
+    else if (d.count == 0 || d.verb == MY_VERB_NONE || d.has_too_many)
+        *out = WB_PROBE_CANNOT_TELL;
+    else
+        rc = compare(cx, s, &d, is_usable ? &before : NULL, out);
+    return rc;
+}
+
+/* A DROP of several that came half way: the rest of them goes, and the statement is done. */
+int my_clean(wb_ctx *cx, wb_session *base, const wb_statement *st)
+{
+    my_session *s = my_of(base);
+    my_deed d;
+    int rc = my_ready(cx, s);
+    my_deed_read(s, st, &d);
+    if (rc != 0 || d.verb != MY_VERB_DROP || d.count < 2)
+        return rc;
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
+    const char *word = d.subjects[0].object == MY_OBJ_VIEW       ? "VIEW"
+                       : d.subjects[0].object == MY_OBJ_SEQUENCE ? "SEQUENCE"
+                       : d.subjects[0].object == MY_OBJ_TABLE    ? "TABLE"
+                                                                 : NULL;
+    if (!word)
+        return 0;
+    wb_buf_addf(&sql, "DROP %s IF EXISTS ", word);
+    for (size_t i = 0; i < d.count; i++) {
+        wb_buf_str(&sql, i ? ", " : "");
+        wb_buf_add(&sql, d.subjects[i].written.p, d.subjects[i].written.len);
+    }
+    const char *text = wb_buf_cstr(&sql);
+    return text ? my_change(cx, s, text) : wb_nomem(cx);
+}
