@@ -1,6 +1,6 @@
 """Runs migration tools side by side on one workload and says how long each took.
 
-All tools of a workload run in rounds (A B C, A B C, ...), each on a database of its own, so that a machine that becomes
+All tools of a workload run in rounds (A B C, B C A, ...), each on a database of its own, so that a machine that becomes
 slower meanwhile is slower for all. A run whose exit code is not 0, or that did not leave the tables that it should, does
 not count. Quote minimum and median of one call, and ratios; never compare figures of two calls.
 """
@@ -75,6 +75,62 @@ class Postgres:
         return int(syncs), int(commits)
 
 
+class MySql:
+    """A throw-away MariaDB or MySQL; the user is root, without a password."""
+    name = 'my'
+
+    def __init__(self, url, port):
+        self.port = port
+        self.is_mariadb = url.startswith('mariadb')
+
+    def sql(self, text, database=''):
+        return subprocess.run(['mariadb', '--no-defaults', '-h127.0.0.1', f'-P{self.port}', '-uroot', '-NB', *database.split()],
+                              input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout.strip()
+
+    def warm_up(self):
+        """Runs every kind of statement once."""
+        self.sql("create database warm_up;\ncreate table warm_up.t (a int primary key, b varchar(100));\n"
+                 "insert into warm_up.t values (1, 'x');\ncreate index t_b on warm_up.t (b);\ndrop database warm_up;")
+
+    def reset(self, database):
+        said = self.sql(f'drop database if exists {database};\ncreate database {database} character set utf8mb4;')
+        if said:
+            raise Failed(said)
+        self.write_pages()
+
+    def write_pages(self):
+        """As a checkpoint does; there is no command for it."""
+        self.sql('set global innodb_max_dirty_pages_pct = 0;')
+        until = time.time() + 5
+        while int(self.sql("show global status like 'Innodb_buffer_pool_pages_dirty'").split()[1]) > 10 and time.time() < until:
+            time.sleep(0.05)
+        self.sql('set global innodb_max_dirty_pages_pct = 90;')
+
+    def tables(self, database):
+        return int(self.sql(f"select count(*) from information_schema.tables where table_schema = '{database}'"
+                            " and table_name regexp '^(t[0-9]+|big)$'"))
+
+    def prepare(self, _database, run):
+        """Runs the preparation of a workload without waiting for the disk."""
+        self.wait_for_disk(0)
+        try:
+            run()
+        finally:
+            self.wait_for_disk(1)
+
+    def wait_for_disk(self, value):
+        self.sql(f'set global innodb_flush_log_at_trx_commit = {value};')
+        if self.is_mariadb:
+            self.sql(f'set global sync_frm = {value};')
+
+    def counters(self, _database):
+        """(syncs, commits of transactions that wrote) of the server. MariaDB counts the syncs of all its files together."""
+        syncs = 'Innodb_data_fsyncs' if self.is_mariadb else 'Innodb_os_log_fsyncs'
+        said = self.sql(f"show global status like '{syncs}';\n"
+                        "select name, count from information_schema.innodb_metrics where name = 'trx_rw_commits'").split()
+        return int(said[1]), int(said[3])
+
+
 class Sqlite:
     name, port = 'sqlite', 0
 
@@ -132,7 +188,7 @@ class Bench:
         self.work, self.rounds = work, rounds
         self.variables = {**dict(self.ini['vars']), **variables}
         self.tools = []
-        self.results = {}
+        self.results, self.loads = {}, {}   # by row
 
     def use(self, tools):
         """From now on these tools take part, in the order of the file."""
@@ -147,7 +203,8 @@ class Bench:
         if text is None:
             return None
         database = database_of(tool)
-        values = {'port': engine.port, 'db': database, 'file': os.path.join(self.work, database + '.db'), **self.variables, **more}
+        values = {'port': engine.port, 'db': database, 'file': os.path.join(self.work, database + '.db'),
+                  **self.variables, **more}
         while (filled := re.sub(r'\{(\w+)\}', lambda m: str(values.get(m[1], m[0])), text)) != text:
             text = filled
         return text
@@ -196,7 +253,8 @@ class Bench:
 
     def in_rounds(self, name, jobs):
         for number in range(max((j.rounds for j in jobs), default=0)):
-            for job in jobs:
+            first = number % len(jobs)   # what the one before left to do in the background is not always the same tool's burden
+            for job in jobs[first:] + jobs[:first]:
                 if number < job.rounds:
                     self.once(job)
         self.results[name] = {job.tool: job.result() for job in jobs}
@@ -252,45 +310,45 @@ class Bench:
             jobs.append(job)
         self.in_rounds(name, jobs)
 
-    def down(self, name, engine, number):
+    def down(self, name, engine, kind, number):
         """Reverts all of them."""
         jobs = []
         for tool in self.tools:
             if not self.command(engine, tool, 'down'):
                 continue
-            folder = self.files(tool, 'small', number)
+            folder = self.files(tool, kind, number)
             jobs.append(Job(tool, self.command(engine, tool, 'down', dir=folder, n=number), self.rounds,
                             lambda tool=tool, folder=folder: self.seed(engine, tool, folder, number),
                             lambda tool=tool: self.expect(engine, tool, 0), folder))
         self.in_rounds(name, jobs)
 
-    def far_away(self, name, engine, number, port):
+    def far_away(self, name, engine, kind, number, port):
         """`apply` on a server that is 5 ms away."""
         with delayed(self.variables['floor'], port, engine.port, ONE_WAY_MS):
-            self.apply(name, engine, 'small', number, port)
+            self.apply(name, engine, kind, number, port)
 
-    def trips(self, name, engine, port):
+    def trips(self, name, engine, kind, port):
         """Round trips, commits and log syncs: for each migration (from runs of 10 and of 110), for a run, for a no-op."""
         self.results[name] = {}
         for tool in self.tools:
             if self.command(engine, tool, 'up'):
                 try:
-                    self.results[name][tool] = self.trips_of(engine, tool, port)
+                    self.results[name][tool] = self.trips_of(engine, tool, kind, port)
                 except Failed as reason:
                     self.results[name][tool] = dict(note=str(reason))
                 print(f'  {name:18} {tool:16} {shown(self.results[name][tool])}', file=sys.stderr, flush=True)
 
-    def trips_of(self, engine, tool, port):
-        ten, many = self.counted(engine, tool, 10, port), self.counted(engine, tool, 110, port)
+    def trips_of(self, engine, tool, kind, port):
+        ten, many = (self.counted(engine, tool, kind, number, port) for number in (10, 110))
         key = 'noop' if self.command(engine, tool, 'noop') else 'up'
-        nothing = self.counted(engine, tool, 110, port, key, keep=True)
+        nothing = self.counted(engine, tool, kind, 110, port, key, keep=True)
         each = {k: (many[k] - ten[k]) / 100 for k in ('trips', 'syncs', 'commits')}
         return dict(trips=each['trips'], trips_of_run=ten['trips'] - 10 * each['trips'], syncs=each['syncs'],
                     commits=each['commits'], connections=many['connections'], noop_trips=nothing['trips'], note='')
 
-    def counted(self, engine, tool, number, port, key='up', keep=False):
+    def counted(self, engine, tool, kind, number, port, key='up', keep=False):
         """What one run costs."""
-        database, folder = database_of(tool), self.files(tool, 'small', number)
+        database, folder = database_of(tool), self.files(tool, kind, number)
         if not keep:
             engine.reset(database)
         log = os.path.join(self.work, 'trips')

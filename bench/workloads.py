@@ -1,8 +1,9 @@
 """The migrations that the benchmark runs, and the naming of files that each tool reads.
 
 A kind of workload makes a list of migrations; a layout writes them as one tool wants them. Kinds: `small` (a table of three
-columns and an index), `mixed` (a table, a column, an index, a row in turn), `tiny` (a SELECT), `big` (one script of so
-many megabytes).
+columns and an index), `table` (the table alone), `mixed` (a table, a column, an index, a row in turn), `rows` (a row; the
+first one makes its table), `tiny` (a SELECT), `big` (one script of so many megabytes: a table and its rows), `data` (the
+same in two scripts: the table, and its rows).
 """
 import collections
 import os
@@ -15,6 +16,16 @@ def small(i):
     up = (f'create table t{i} (id integer primary key, name varchar(100) not null, at timestamp);\n'
           f'create index t{i}_name on t{i} (name);\n')
     return [up], f'drop table t{i};\n'
+
+
+def table(i):
+    return [f'create table t{i} (id integer primary key, name varchar(100) not null, at timestamp);\n'], f'drop table t{i};\n'
+
+
+def rows(i):
+    if i == 1:
+        return table(1)
+    return [f"insert into t1 (id, name) values ({i}, 'row {i}');\n"], f'delete from t1 where id = {i};\n'
 
 
 def mixed(i):
@@ -46,13 +57,17 @@ def big_script(megabytes):
 def migrations(kind, number):
     if kind == 'big':
         return [Migration(20260000000001, 'big', big_script(number), 'drop table big;\n')]
-    make = {'small': small, 'mixed': mixed, 'tiny': tiny}[kind]
+    if kind == 'data':
+        script = big_script(number)
+        return [Migration(20260000000001, 'big', script[:1], 'drop table big;\n'),
+                Migration(20260000000002, 'data', script[1:], 'delete from big;\n')]
+    make = {'small': small, 'table': table, 'rows': rows, 'mixed': mixed, 'tiny': tiny}[kind]
     return [Migration(20260000000000 + i, f'm{i}', *make(i)) for i in range(1, number + 1)]
 
 
 def tables_made(kind, number):
     """How many tables these migrations leave, for the check that a run did its work."""
-    return {'small': number, 'mixed': (number + 3) // 4, 'tiny': 0, 'big': 1}[kind]
+    return {'small': number, 'table': number, 'mixed': (number + 3) // 4, 'rows': 1, 'tiny': 0, 'big': 1, 'data': 1}[kind]
 
 
 def write_file(folder, name, *parts):
@@ -72,8 +87,8 @@ def write_marked(folder, all_of_them, up_mark, down_mark):
 
 
 def write_one_script(folder, all_of_them):
-    """For psql and sqlite3: everything in one file, a transaction for each migration."""
-    up, down = ['create table if not exists floor_history(v text primary key);\n'], []
+    """For psql, sqlite3 and mariadb: everything in one file, a transaction for each migration."""
+    up, down = ['create table if not exists floor_history(v varchar(200) primary key);\n'], []
     for m in all_of_them:
         up += ['begin;\n', *m.up, f"insert into floor_history(v) values('{m.version}_{m.name}');\ncommit;\n"]
         down.insert(0, f"begin;\n{m.down}delete from floor_history where v='{m.version}_{m.name}';\ncommit;\n")

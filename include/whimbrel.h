@@ -390,8 +390,9 @@ WBL_API int wbl_migration_add(wbl_handle *handle, const wbl_source *source, wbl_
 /* What a migration written in C gets to work with. */
 typedef struct wbl_session {
     uint32_t size;
-    const char *kind;                /* "postgres", "sqlite" */
-    void *connection;                /* PGconn* or sqlite3*, inside the migration's transaction: do not end it */
+    const char *kind;                /* "postgres", "sqlite", "mysql" */
+    void *connection;                /* PGconn*, sqlite3*, MYSQL* of libmariadb; inside the migration's transaction, unless
+                                        it has none: do not end that */
     wbl_handle *handle;              /* for wbl_run_sql() */
     void *opaque;
 } wbl_session;
@@ -399,7 +400,8 @@ typedef struct wbl_session {
 /**
  * A direction of a migration in C. It runs inside the transaction that holds its record, so a failure leaves nothing.
  * After WBL_E_LOCK_WAIT, or WBL_E_STATEMENT with err->is_retryable, it is rolled back and called again, at most
- * ddl_lock_tries times. It must not end the transaction (that is noticed, and makes the state unknown), must leave no
+ * ddl_lock_tries times. On MySQL and MariaDB such a function may change data only: a schema change would end the
+ * transaction, so wbl_run_sql() refuses it; wbl_code_migration.no_transaction is for those. It must not end the transaction (that is noticed, and makes the state unknown), must leave no
  * statement, cursor or pipeline open on the connection, must not call into the handle but by wbl_run_sql() and
  * wbl_cancel(), and must not be left by longjmp() or an exception.
  *
@@ -419,6 +421,10 @@ typedef struct wbl_code_migration {
     void *user;
     const char *const *requires;
     uint32_t requires_count;
+    int32_t no_transaction;          /* 1: the functions run outside a transaction. That one was called is recorded before,
+                                        that it is done afterwards. What a failed one did stays, and it is called again by
+                                        the next run; when the process dies in it, the state is unknown: wbl_repair(), as
+                                        for a script of one statement */
 } wbl_code_migration;
 /** Fill with defaults; see wbl_options_init_sized(). @param size bytes @threads any @since 0.1 */
 WBL_API void wbl_code_migration_init_sized(wbl_code_migration *migration, uint32_t size);
@@ -437,11 +443,12 @@ static inline void wbl_code_migration_init(wbl_code_migration *migration)
 WBL_API int wbl_migration_register(wbl_handle *handle, const wbl_code_migration *migration, wbl_error *err);
 
 /**
- * Run SQL from inside a wbl_migration_fn: in its transaction, with the run's timeouts and cancellation.
+ * Run SQL from inside a wbl_migration_fn: in its transaction, with the run's timeouts and cancellation. Without a
+ * transaction (wbl_code_migration.no_transaction) each statement takes effect by itself.
  *
  * @param sql  one or several statements; rows that they give are passed over
  * @return WBL_OK; WBL_E_STATEMENT, WBL_E_LOCK_WAIT, WBL_E_TIMEOUT, WBL_E_CANCELLED, ..., to be returned by the
- *         function; WBL_E_STATE (SQLite: the text would end the transaction)
+ *         function; WBL_E_STATE (SQLite, MySQL, MariaDB: the text would end the transaction)
  * @threads only in the thread that called the function @since 0.1
  */
 WBL_API int wbl_run_sql(const wbl_session *session, const char *sql, wbl_error *err);

@@ -97,7 +97,7 @@ typedef struct wb_script_facts {
     uint32_t refusing_count;           /* statements that can't run in a transaction */
     wb_statement refusing;             /* the first of them */
     wb_statement odd;                  /* UNBALANCED, SELF_MANAGED: the statement that makes it so */
-    bool has_ddl, has_dml, has_copy, has_batch, may_leak;
+    bool has_ddl, has_copy, has_batch, may_leak;
     bool may_commit;                   /* a statement may */
     bool has_client_lines;             /* \restrict of psql, DELIMITER of mysql: send statements, never the whole text */
 } wb_script_facts;
@@ -216,9 +216,7 @@ enum wb_cap {
     WB_CAP_CATALOG = 1u << 5,
     WB_CAP_CANCEL = 1u << 6,
     WB_CAP_ATTACH = 1u << 7,
-    WB_CAP_GROUP = 1u << 8,            /* several units between two syncs */
-    WB_CAP_COPY = 1u << 9,             /* COPY ... FROM STDIN with its data */
-    WB_CAP_SCHEMAS = 1u << 10          /* tables have a schema in front */
+    WB_CAP_GROUP = 1u << 8             /* several units between two syncs */
 };
 
 #endif

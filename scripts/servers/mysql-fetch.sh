@@ -1,12 +1,10 @@
 #!/bin/bash
-# mysql-fetch.sh - a real MySQL server: the packages of Debian unstable, unpacked to CACHE/mysql, the installed system
+# mysql-fetch.sh - a real MySQL server: the packages of Debian unstable, unpacked to the cache, the installed system
 # untouched. The server runs with the libc that comes along, so it works on Debian 12. Costs 60 MB once; needs apt-get
 # and root (for apt's sandbox), an apt source to take the mirror's address from, and the network.
-# CACHE: WHIMBREL_CACHE, else a folder of the user; as root one that other users can read.
 # Unstable moves on: whoever can't fetch gets exit 1 and a reason, and the tests are skipped.
 set -eu
-cache=${WHIMBREL_CACHE:-$HOME/.cache/whimbrel}
-[ "$(id -u)" != 0 ] || cache=${WHIMBREL_CACHE:-/var/cache/whimbrel}
+. "$(dirname "$0")/common.sh"
 home=$cache/mysql
 [ ! -x "$home/root/usr/sbin/mysqld" ] || exit 0
 

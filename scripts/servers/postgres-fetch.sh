@@ -1,10 +1,8 @@
 #!/bin/bash
-# postgres-fetch.sh MAJOR... - PostgreSQL server programs from Maven Central, unpacked to CACHE/postgres/MAJOR.
+# postgres-fetch.sh MAJOR... - PostgreSQL server programs from Maven Central, unpacked to the cache.
 # Needs maven, unzip, xz-utils; no container, no root. They come without the contrib extensions.
-# CACHE: WHIMBREL_CACHE, else a folder of the user; as root one that other users can read, since servers drop root.
 set -eu
-cache=${WHIMBREL_CACHE:-$HOME/.cache/whimbrel}
-[ "$(id -u)" != 0 ] || cache=${WHIMBREL_CACHE:-/var/cache/whimbrel}
+. "$(dirname "$0")/common.sh"
 home=$cache/postgres
 declare -A release=([11]=11.22.1 [12]=12.20.0 [13]=13.16.0 [14]=14.13.0 [15]=15.8.0 [16]=16.4.0 [17]=17.0.0 [18]=18.0.0)
 machine=amd64

@@ -4,12 +4,7 @@
 # VERSION 15 is Debian's, with the contrib extensions; others come from postgres-fetch.sh. As root the server runs as
 # user postgres. Nothing is flushed to disk: the server is for tests alone. More settings: POSTGRES_OPTIONS="-c a=b".
 set -eu
-[ $# = 4 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
-action=$1 version=$2 port=$3 dir=$4
-cache=${WHIMBREL_CACHE:-$HOME/.cache/whimbrel}
-[ "$(id -u)" != 0 ] || cache=${WHIMBREL_CACHE:-/var/cache/whimbrel}
-bin=/usr/lib/postgresql/$version/bin
-[ -x "$bin/postgres" ] || bin=$cache/postgres/$version/bin
+. "$(dirname "$0")/common.sh"
 user=postgres
 id -u $user >/dev/null 2>&1 || user=nobody
 
@@ -21,22 +16,13 @@ as_server() { # never as root
     fi
 }
 
-stop() {
-    local pid i
-    pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null || true)
-    if [ -n "$pid" ] && kill -QUIT "$pid" 2>/dev/null; then # immediate shutdown
-        for ((i = 0; i < 100; i++)); do
-            kill -0 "$pid" 2>/dev/null || break
-            sleep 0.05
-        done
-    fi
-    rm -rf "$dir"
-}
+stop() { throw_away QUIT "$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null || true)"; } # immediate shutdown
 
 start() {
+    local bin=/usr/lib/postgresql/$version/bin
+    [ -x "$bin/postgres" ] || bin=$cache/postgres/$version/bin
     [ -x "$bin/postgres" ] || { echo "postgres.sh: no server programs of PostgreSQL $version in $bin" >&2; exit 1; }
-    mkdir -p "$dir"
-    dir=$(cd "$dir" && pwd)
+    make_dir
     if [ "$(id -u)" = 0 ]; then
         chown $user "$dir"
         case $(dirname "$dir") in "${TMPDIR:-/tmp}"/*) chmod o+x "$(dirname "$dir")" ;; esac # mktemp -d closes it
@@ -56,8 +42,4 @@ start() {
     echo "postgres://whimbrel@127.0.0.1:$port/postgres"
 }
 
-case $action in
-start) start ;;
-stop) stop ;;
-*) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
-esac
+run "$@"

@@ -67,37 +67,37 @@ typedef struct names {
     size_t count;
 } names;
 
-static void names_add(parse *ps, names *list, const char *words)
+static void names_add(wb_arena *mem, names *list, const char *words)
 {
     while (*words && list->count < WB_COUNT(list->items)) {
         size_t n = strcspn(words, " ");
-        char *copy = wb_arena_str(ps->mem, words, n);
+        char *copy = wb_arena_str(mem, words, n);
         if (copy) /* without memory there is one proposal less */
             list->items[list->count++] = copy;
         words += n + (words[n] == ' ');
     }
 }
 
-static void names_add_flags(parse *ps, names *list, const cli_flag *flags, uint32_t count)
+static void names_add_flags(wb_arena *mem, names *list, const cli_flag *flags, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        names_add(ps, list, flags[i].name);
-        names_add(ps, list, flags[i].aliases);
+        names_add(mem, list, flags[i].name);
+        names_add(mem, list, flags[i].aliases);
     }
 }
 
-static int fail_command(parse *ps, const char *shown)
+int cli_fail_command(wb_ctx *cx, wb_arena *mem, const cli_syntax *syntax, const char *shown)
 {
     names list = { .count = 0 };
-    for (uint32_t i = 0; i < ps->syntax->command_count; i++) {
-        names_add(ps, &list, ps->syntax->commands[i].name);
-        names_add(ps, &list, ps->syntax->commands[i].aliases);
+    for (uint32_t i = 0; i < syntax->command_count; i++) {
+        names_add(mem, &list, syntax->commands[i].name);
+        names_add(mem, &list, syntax->commands[i].aliases);
     }
     const char *near = wb_nearest(shown, list.items, list.count);
     if (near)
-        return wb_fail(ps->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no command `%s`; did you mean `%s`?", shown, near);
-    wb_fail(ps->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no command `%s`", shown);
-    wb_hint(ps->cx, "`whimbrel help` lists the commands.");
+        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no command `%s`; did you mean `%s`?", shown, near);
+    wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no command `%s`", shown);
+    wb_hint(cx, "`whimbrel help` lists the commands.");
     return WBL_E_INVALID;
 }
 
@@ -162,8 +162,8 @@ static int fail_flag(parse *ps, const char *name, size_t len)
     }
     names list = { .count = 0 };
     if (c)
-        names_add_flags(ps, &list, c->flags, c->flag_count);
-    names_add_flags(ps, &list, ps->syntax->globals, ps->syntax->global_count);
+        names_add_flags(ps->mem, &list, c->flags, c->flag_count);
+    names_add_flags(ps->mem, &list, ps->syntax->globals, ps->syntax->global_count);
     const char *near = wb_nearest(shown, list.items, list.count);
     if (near)
         return wb_fail(ps->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no flag `--%s`; did you mean `--%s`?", shown, near);
@@ -301,7 +301,7 @@ static int parse_plain(parse *ps, const char *word, const char *shown)
     cli_args *out = ps->out;
     if (!out->command) {
         out->command = cli_command_find(ps->syntax, word);
-        return out->command ? 0 : fail_command(ps, shown);
+        return out->command ? 0 : cli_fail_command(ps->cx, ps->mem, ps->syntax, shown);
     }
     if (out->positional_count >= out->command->positional_max) {
         wb_fail(ps->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "`%s` does not know what to do with `%s`", out->command->name,

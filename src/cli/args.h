@@ -90,6 +90,7 @@ typedef struct cli_args {              /* all text is borrowed from the words th
 int cli_args_parse(wb_ctx *cx, wb_arena *mem, const cli_syntax *syntax, int count, char *const *words,
                    char *const *shown, cli_args *out);
 
+int cli_fail_command(wb_ctx *, wb_arena *, const cli_syntax *, const char *shown); /* there is none of this name */
 const cli_command *cli_command_find(const cli_syntax *syntax, const char *name);
 bool cli_has_word(const char *words, const char *name, size_t len); /* is the name in a list with blanks between? */
 int cli_parse_count(const char *text, int64_t *out);                /* digits only; 0 or -1 */

@@ -79,6 +79,8 @@ typedef struct cli_progress {
     bool has_failed;
     wbl_migration failed;              /* numbers of the step that failed; its texts are gone with the event */
     char waiting[sizeof(wbl_error)];    /* what was said last of a wait */
+    char noticed[8][200];              /* what the server said of the migration at hand; each is shown once */
+    uint32_t noticed_count, repeated;
 } cli_progress;
 
 void cli_progress_event(cli_progress *, const wbl_event *);
@@ -108,15 +110,15 @@ int cli_main(int argc, char **argv);
 const wbl_report *cli_report(const cli *);
 static inline bool cli_given(const cli *c, cli_id id) { return c->args.count[id] != 0; }
 
-/* A request with what many commands share: --namespace, --to, --only, --force, --verbose, --yes. */
-int cli_request(cli *, wbl_request *);
+/* A request with the options that commands share: --namespace, --to, --only, --dry-run, --yes ... */
+void cli_request(cli *, wbl_request *);
+/* The same, and the positional [N] as its steps; *count -1: it was not given. */
+int cli_request_steps(cli *, wbl_request *, int64_t *count);
 /* Calls, and once more when the library wants a confirmation and a person at a terminal gives it. */
 int cli_call(cli *, int (*call)(wbl_handle *, const wbl_request *, wbl_error *), wbl_request *);
 /* The positionals [NS] VERSION: the namespace may also come from --namespace. *ns NULL: none was named. */
 int cli_ns_version(cli *, const char **ns, const char **version);
-int cli_single_ns(cli *, const char **ns);
 int cli_usage_error(cli *, const char *hint, const char *fmt, ...) WB_PRINTF(3, 4);
-int cli_count_argument(cli *, int64_t *out);             /* the positional [N]; *out -1: it was not given */
 
 /* ---- parts of answers ------------------------------------------------------------------------------------------ */
 
@@ -133,8 +135,8 @@ typedef struct cli_crowd {             /* findings of one kind in a row */
 bool cli_crowd_add(cli_crowd *, const wbl_finding *, bool shows_all);   /* shall this one be shown? */
 void cli_crowd_end(cli_crowd *, cli_screen *, const wbl_finding *next, uint32_t indent); /* before the next; NULL: none */
 void cli_findings_print(cli *, cli_screen *, int severity_min, uint32_t from);
-void cli_place(cli_screen *, const char *file, uint32_t line, uint32_t column);
 int cli_plan_print(cli *, int rc, const char *command);             /* plan.c: of a plan or a dry run */
+const char *cli_protocol_name(int32_t protocol);                    /* "": none */
 void cli_run_summary(cli *, const char *tail);                      /* summary.c: "5 applied in 21 ms" and the tail */
 void cli_late_findings(cli *);                                      /* warnings that no event has shown */
 uint32_t cli_pending(const wbl_report *);

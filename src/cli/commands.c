@@ -10,7 +10,7 @@
 #define FLAGS(list) .flags = (list), .flag_count = WB_COUNT(list)
 
 static const cli_flag globals[] = {
-    { CLI_URL, CLI_TEXT, 'u', "url", "database", "URL", "the database: postgres://user@host/db, sqlite:app.db, ..." },
+    { CLI_URL, CLI_TEXT, 'u', "url", "database", "URL", "the database: postgres://..., mysql://..., sqlite:app.db" },
     { CLI_DIR, CLI_LIST, 'd', "dir", "root path", "DIR", "directory of migration files (default: migrations)" },
     { CLI_NAMESPACE, CLI_LIST, 'n', "namespace", "module", "NS", "only this namespace; may be repeated" },
     { CLI_CONFIG, CLI_TEXT, 'c', "config", "", "FILE", "configuration file (default: whimbrel.yaml, config.yaml)" },

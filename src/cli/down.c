@@ -5,9 +5,7 @@
 
 static int read_request(cli *c, wbl_request *r, int64_t *count)
 {
-    int rc = cli_request(c, r);
-    if (rc == 0)
-        rc = cli_count_argument(c, count);
+    int rc = cli_request_steps(c, r, count);
     if (rc != 0)
         return rc;
     if (cli_given(c, CLI_STEPS)) {
@@ -17,7 +15,6 @@ static int read_request(cli *c, wbl_request *r, int64_t *count)
         *count = c->args.number[CLI_STEPS];
     }
     r->all = cli_given(c, CLI_ALL);
-    r->dry_run = cli_given(c, CLI_DRY_RUN);
     if ((*count >= 0) + (r->to != NULL) + r->all > 1)
         return cli_usage_error(c, NULL, "`down` takes one of a number, --to and --all");
     r->steps = *count > 0 ? *count : 0;
@@ -36,7 +33,6 @@ int cli_run_down(cli *c)
             cli_put(&c->out, CLI_PLAIN, "nothing to revert: 0 migrations were asked for\n");
         return WBL_NO_CHANGE;
     }
-    c->progress.is_muted = request.dry_run;
     rc = cli_call(c, wbl_down, &request);
     if (rc < 0 || !c->is_text)
         return rc;

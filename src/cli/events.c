@@ -28,7 +28,6 @@ static void add_number(wb_buf *b, const char *key, int64_t value)
 
 static void add_migration(wb_buf *b, const wbl_migration *m)
 {
-    static const char *const protocols[] = { NULL, "atomic", "stepwise", "converge" };
     if (!m)
         return;
     add_text(b, "namespace", m->ns);
@@ -36,8 +35,7 @@ static void add_migration(wb_buf *b, const wbl_migration *m)
     add_text(b, "name", m->name);
     add_text(b, "path", m->path);
     add_text(b, "direction", m->direction == WBL_DOWN ? "down" : "up");
-    if (m->protocol > 0 && m->protocol < (int32_t)WB_COUNT(protocols))
-        add_text(b, "protocol", protocols[m->protocol]);
+    add_text(b, "protocol", cli_protocol_name(m->protocol));
 }
 
 static void add_finding(wb_buf *b, const wbl_finding *f)

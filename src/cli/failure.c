@@ -12,7 +12,7 @@
 
 /* ---- place and source text ---- */
 
-void cli_place(cli_screen *s, const char *file, uint32_t line, uint32_t column)
+static void put_place(cli_screen *s, const char *file, uint32_t line, uint32_t column)
 {
     cli_put(s, CLI_PLAIN, file);
     if (line)
@@ -109,7 +109,7 @@ static void put_finding(cli_screen *s, const wbl_finding *f, const char *hint_be
     cli_put(s, CLI_PLAIN, "\n");
     if (f->file && (f->line || !f->message || !strstr(f->message, f->file))) {
         cli_put_spaces(s, 2);
-        cli_place(s, f->file, f->line, f->column);
+        put_place(s, f->file, f->line, f->column);
         cli_put(s, CLI_PLAIN, "\n");
     }
     if (f->detail)
@@ -185,7 +185,7 @@ static void put_fault(cli_screen *s, const wbl_finding *f, uint32_t cells)
     uint32_t width = cli_width(message, strlen(message));
     cli_put_spaces(s, 2);
     if (f->file && f->line)
-        cli_place(s, f->file, f->line, f->column);
+        put_place(s, f->file, f->line, f->column);
     else if (f->file)
         cli_put_cell(s, CLI_PLAIN, f->file, *message && cells + width + 4 <= s->width ? cells : 0, false);
     if (f->file && cells + width + 4 > s->width)
@@ -282,7 +282,7 @@ void cli_left_behind(wb_buf *b, const wbl_error *err, const wbl_migration *step,
         if (step && step->protocol == WBL_PROTOCOL_ATOMIC)
             wb_buf_str(b, ". It was rolled back");
     } else if (k == 0 && err->effect == WBL_EFFECT_SOME && step && step->statements_begun) {
-        wb_buf_addf(b, "what statement %u began; the next run clears it away first", step->statements_begun);
+        wb_buf_addf(b, "what statement %u began; the next run settles it first", step->statements_begun);
         add_not_sent(b, step->statements_begun, n);
     } else if (k == 0 && err->effect == WBL_EFFECT_SOME) {
         if (done)
@@ -305,7 +305,7 @@ void cli_left_behind(wb_buf *b, const wbl_error *err, const wbl_migration *step,
             bool is_begun = step->statements_begun == at;
             wb_buf_addf(b,
                         err->effect == WBL_EFFECT_UNKNOWN ? "; %u unknown"
-                        : is_begun                        ? ". What %u began is cleared away by the next run"
+                        : is_begun                        ? ". What %u began is settled by the next run"
                                                           : ". %u had no effect",
                         at);
             add_not_sent(b, at, n);
@@ -375,18 +375,37 @@ static void put_hint(cli *c, const char *hint)
         cli_put_lines(&c->errs, CLI_PLAIN, hint + 2 + line, hint[2 + line] == ' ' ? 0 : 2);
 }
 
+/* MySQL has no SQLSTATE of its own for a missing right: commands, columns and routines have a number each. */
+static bool is_denied(const wbl_error *err)
+{
+    int n = err->native;
+    return strcmp(err->sqlstate, "42501") == 0 || (*err->sqlstate == '4' && (n == 1142 || n == 1143 || n == 1227 || n == 1370));
+}
+
+/* KILL QUERY, pg_cancel_backend(): nothing is wrong with the statement. */
+static bool was_ended(const wbl_error *e)
+{
+    return strcmp(e->sqlstate, "70100") == 0 || strcmp(e->sqlstate, "57014") == 0;
+}
+
 /* Where the library has no better advice. */
 static const char *default_hint(const cli *c)
 {
-    bool is_up = c->args.command && strcmp(c->args.command->name, "up") == 0;
+    const char *command = c->args.command ? c->args.command->name : "";
+    bool is_up = strcmp(command, "up") == 0;
     switch (c->err.code) {
     case WBL_E_STATEMENT:
-        if (strcmp(c->err.sqlstate, "42501") == 0)
+        if (is_denied(&c->err))
             return "give this user the right, or come as another one.";
         if (!c->err.file[0])
             return "";
+        if (was_ended(&c->err))
+            return is_up ? "somebody ended the statement; run `whimbrel up` again when it may run."
+                         : "somebody ended the statement; run it again when it may run.";
         if (is_up && c->err.effect == WBL_EFFECT_SOME)
             return "mend the statement and run `whimbrel up`; it goes on from there.";
+        if (strcmp(command, "down") == 0 && c->err.effect == WBL_EFFECT_SOME)
+            return "mend the statement and run it again; it goes on from there.";
         return !c->err.file[0] ? ""
                : is_up         ? "mend the file and run `whimbrel up`."
                                : "mend the file and run it again.";
@@ -452,7 +471,7 @@ static void put_where(cli *c, const wbl_migration *step)
     if (!e->file[0] || headline_len(c) < strlen(e->message))
         return;
     cli_put_spaces(&c->errs, 2);
-    cli_place(&c->errs, e->file, e->line, e->column);
+    put_place(&c->errs, e->file, e->line, e->column);
     if (e->statement && step && step->statements >= e->statement)
         cli_putf(&c->errs, CLI_PLAIN, ", statement %u of %u", e->statement, step->statements);
     else if (e->statement)
@@ -471,7 +490,8 @@ void cli_error_print(cli *c)
     put_message(c);
     put_where(c, step);
     /* What the server adds ("Key (i)=(1) already exists.") explains; what to do is another matter. */
-    bool is_servers = c->err.code == WBL_E_STATEMENT && c->err.file[0] && c->err.sqlstate[0] && c->err.hint[0];
+    bool is_servers = c->err.code == WBL_E_STATEMENT && c->err.file[0] && c->err.sqlstate[0] && c->err.hint[0] &&
+                      c->err.effect != WBL_EFFECT_UNKNOWN; /* then it says how to settle that */
     if (is_servers)
         cli_put_lines(&c->errs, CLI_PLAIN, c->err.hint, 2);
     put_faults(c);

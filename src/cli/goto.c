@@ -7,16 +7,13 @@ int cli_run_goto(cli *c)
 {
     wbl_request request;
     const char *ns, *version;
-    int rc = cli_request(c, &request);
-    if (rc == 0)
-        rc = cli_ns_version(c, &ns, &version);
+    cli_request(c, &request);
+    int rc = cli_ns_version(c, &ns, &version);
     if (rc != 0)
         return rc;
     request.to = version;
     request.namespaces = ns ? &ns : NULL;
     request.namespace_count = ns != NULL;
-    request.dry_run = cli_given(c, CLI_DRY_RUN);
-    c->progress.is_muted = request.dry_run;
     rc = cli_call(c, wbl_goto, &request);
     if (rc < 0 || !c->is_text)
         return rc;
@@ -34,14 +31,11 @@ int cli_run_redo(cli *c)
 {
     wbl_request request;
     int64_t count;
-    int rc = cli_request(c, &request);
-    if (rc == 0)
-        rc = cli_count_argument(c, &count);
+    int rc = cli_request_steps(c, &request, &count);
     if (rc != 0)
         return rc;
     if (count == 0)
         return cli_usage_error(c, NULL, "`redo 0` does nothing");
-    request.steps = count > 0 ? count : 0;
     rc = cli_call(c, wbl_redo, &request);
     if (rc < 0 || !c->is_text)
         return rc;

@@ -60,12 +60,9 @@ int cli_run_history(cli *c)
 {
     wbl_request request;
     int64_t count;
-    int rc = cli_request(c, &request);
-    if (rc == 0)
-        rc = cli_count_argument(c, &count);
+    int rc = cli_request_steps(c, &request, &count);
     if (rc != 0)
         return rc;
-    request.steps = count > 0 ? count : 0;
     rc = wbl_history(c->handle, &request, &c->err);
     if (rc < 0 || !c->is_text)
         return rc;

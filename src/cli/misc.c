@@ -64,17 +64,10 @@ int cli_run_help(cli *c)
         cli_help_overview(&c->out);
         return 0;
     }
-    const char *name = c->args.positionals[0], *names[64];
-    size_t count = 0;
+    const char *name = c->args.positionals[0];
     const cli_command *command = cli_command_find(&cli_native, name);
-    if (command) {
-        cli_help_command(&c->out, command);
-        return 0;
-    }
-    for (uint32_t i = 0; i < cli_native.command_count && count < WB_COUNT(names); i++)
-        names[count++] = cli_native.commands[i].name;
-    const char *near = wb_nearest(name, names, count);
-    if (near)
-        return cli_usage_error(c, NULL, "no command `%s`; did you mean `%s`?", name, near);
-    return cli_usage_error(c, "`whimbrel help` lists the commands.", "no command `%s`", name);
+    if (!command)
+        return cli_fail_command(&c->cx, &c->mem, &cli_native, name);
+    cli_help_command(&c->out, command);
+    return 0;
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const char *protocol_name(int32_t protocol)
+const char *cli_protocol_name(int32_t protocol)
 {
     switch ((wbl_protocol)protocol) {
     case WBL_PROTOCOL_ATOMIC: return "atomic";
@@ -60,7 +60,7 @@ static int print_steps(cli *c)
         cli_table_add(&t, CLI_PLAIN, m->ns);
         cli_table_add(&t, CLI_PLAIN, title);
         cli_table_add(&t, CLI_DIM, m->direction == WBL_DOWN ? "revert" : "apply");
-        cli_table_add(&t, m->protocol == WBL_PROTOCOL_STEPWISE ? CLI_YELLOW : CLI_PLAIN, protocol_name(m->protocol));
+        cli_table_add(&t, m->protocol == WBL_PROTOCOL_STEPWISE ? CLI_YELLOW : CLI_PLAIN, cli_protocol_name(m->protocol));
         cli_table_add(&t, CLI_PLAIN, count ? count : "");
         cli_table_add(&t, CLI_DIM, why ? why : "");
     }
@@ -170,20 +170,15 @@ int cli_run_plan(cli *c)
 {
     wbl_request request;
     int64_t count;
-    int rc = cli_request(c, &request);
-    if (rc == 0)
-        rc = cli_count_argument(c, &count);
+    int rc = cli_request_steps(c, &request, &count);
     if (rc != 0)
         return rc;
     if (count == 0)
         return cli_usage_error(c, NULL, "`plan 0` plans nothing");
     if (count > 0 && request.to)
         return cli_usage_error(c, NULL, "`plan` takes a number or --to, not both");
-    request.steps = count > 0 ? count : 0;
     request.with_sql = cli_given(c, CLI_SQL);
     request.plan_file = c->args.text[CLI_OUT];
-    request.out_of_order = cli_given(c, CLI_OUT_OF_ORDER) ? (int32_t)c->args.number[CLI_OUT_OF_ORDER] + 1 : 0;
-    request.newer = cli_given(c, CLI_NEWER) ? (int32_t)c->args.number[CLI_NEWER] + 1 : 0;
     rc = wbl_plan(c->handle, &request, &c->err);
     return rc < 0 || !c->is_text ? rc : cli_plan_print(c, rc, "plan");
 }

@@ -215,6 +215,31 @@ static void going_on(cli_progress *p, const wbl_event *e)
 
 /* ---- messages ---- */
 
+/* A server may say the same of each of a hundred statements. */
+static bool was_noticed(cli_progress *p, const char *text)
+{
+    char kept[sizeof *p->noticed];
+    wb_copy_text(kept, sizeof kept, text, strlen(text));
+    for (uint32_t i = 0; i < p->noticed_count; i++)
+        if (strcmp(p->noticed[i], kept) == 0)
+            return true;
+    if (p->noticed_count < WB_COUNT(p->noticed))
+        memcpy(p->noticed[p->noticed_count++], kept, sizeof kept);
+    return false;
+}
+
+static void tell_repeated(cli_progress *p)
+{
+    if (p->repeated) {
+        cli_progress_end(p);
+        fflush(p->out->file);
+        cli_put(p->errs, CLI_YELLOW, "server warning: ");
+        cli_putf(p->errs, CLI_PLAIN, "the same again, %u time%s; -v shows all\n", p->repeated,
+                 p->repeated == 1 ? "" : "s");
+    }
+    p->noticed_count = p->repeated = 0;
+}
+
 static void notice(cli_progress *p, const wbl_event *e)
 {
     static const char *const quiet[] = { "NOTICE", "INFO", "LOG", "DEBUG", "Note" };
@@ -223,6 +248,10 @@ static void notice(cli_progress *p, const wbl_event *e)
         is_quiet |= e->severity && wb_str_ieq(WB_STR(e->severity), quiet[i]);
     if ((is_quiet && p->verbose == 0) || !e->text)
         return;
+    if (p->verbose == 0 && was_noticed(p, e->text)) {
+        p->repeated++;
+        return;
+    }
     cli_progress_end(p);
     fflush(p->out->file);
     cli_put(p->errs, is_quiet ? CLI_DIM : CLI_YELLOW, is_quiet ? "server notice: " : "server warning: ");
@@ -266,11 +295,13 @@ static void as_text(cli_progress *p, const wbl_event *e)
     case WBL_EVENT_PROGRESS: going_on(p, e); break;
     case WBL_EVENT_NOTICE: notice(p, e); break;
     case WBL_EVENT_DONE:
+        tell_repeated(p);
         cli_progress_end(p);
         if (e->migration)
             step_done(p, e);
         break;
     case WBL_EVENT_FAILED:
+        tell_repeated(p);
         cli_progress_end(p);
         if (e->migration)
             step_failed(p, e);

@@ -30,7 +30,7 @@ int cli_usage_error(cli *c, const char *hint, const char *fmt, ...)
 
 /* ---- what several commands need ---- */
 
-int cli_request(cli *c, wbl_request *r)
+void cli_request(cli *c, wbl_request *r)
 {
     wbl_request_init(r);
     r->namespaces = c->args.list[CLI_NAMESPACE];
@@ -40,10 +40,12 @@ int cli_request(cli *c, wbl_request *r)
     r->force = cli_given(c, CLI_FORCE);
     r->confirmed = cli_given(c, CLI_YES);
     r->verbose = c->verbose > 0;
-    return 0;
+    r->dry_run = cli_given(c, CLI_DRY_RUN);
+    r->out_of_order = cli_given(c, CLI_OUT_OF_ORDER) ? (int32_t)c->args.number[CLI_OUT_OF_ORDER] + 1 : 0;
+    r->newer = cli_given(c, CLI_NEWER) ? (int32_t)c->args.number[CLI_NEWER] + 1 : 0;
 }
 
-int cli_single_ns(cli *c, const char **ns)
+static int single_ns(cli *c, const char **ns)
 {
     if (c->args.count[CLI_NAMESPACE] > 1)
         return cli_usage_error(c, NULL, "`%s` works on one namespace at a time", c->args.command->name);
@@ -53,7 +55,7 @@ int cli_single_ns(cli *c, const char **ns)
 
 int cli_ns_version(cli *c, const char **ns, const char **version)
 {
-    int rc = cli_single_ns(c, ns);
+    int rc = single_ns(c, ns);
     if (rc != 0)
         return rc;
     const char **words = c->args.positionals;
@@ -67,13 +69,21 @@ int cli_ns_version(cli *c, const char **ns, const char **version)
     return 0;
 }
 
-int cli_count_argument(cli *c, int64_t *out)
+static int read_count(cli *c, int64_t *out)
 {
     *out = -1;
     if (c->args.positional_count == 0 || cli_parse_count(c->args.positionals[0], out) == 0)
         return 0;
     return cli_usage_error(c, "A version goes behind --to.", "`%s` wants a number of migrations, not `%s`",
                            c->args.command->name, c->args.positionals[0]);
+}
+
+int cli_request_steps(cli *c, wbl_request *r, int64_t *count)
+{
+    cli_request(c, r);
+    int rc = read_count(c, count);
+    r->steps = *count > 0 ? *count : 0;
+    return rc;
 }
 
 /* ---- confirmations ---- */
@@ -101,6 +111,7 @@ static bool ask(cli *c)
 
 int cli_call(cli *c, int (*call)(wbl_handle *, const wbl_request *, wbl_error *), wbl_request *request)
 {
+    c->progress.is_muted = request->dry_run;
     int rc = call(c->handle, request, &c->err);
     if (rc != WBL_E_REFUSED || request->confirmed || !cli_wants_confirmation(&c->err) || !can_ask(c))
         return rc;

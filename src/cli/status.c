@@ -188,9 +188,8 @@ static int print_status(cli *c)
 int cli_run_status(cli *c)
 {
     wbl_request request;
-    int rc = cli_request(c, &request);
-    if (rc == 0)
-        rc = wbl_status(c->handle, &request, &c->err);
+    cli_request(c, &request);
+    int rc = wbl_status(c->handle, &request, &c->err);
     if (rc >= 0 && c->is_text) {
         int printed = print_status(c);
         if (printed != 0)
@@ -216,13 +215,12 @@ static const char *version_text(cli *c, const wbl_namespace *ns)
 int cli_run_version(cli *c)
 {
     wbl_request request;
-    int rc = cli_request(c, &request);
-    if (rc == 0 && c->args.positional_count) {
+    cli_request(c, &request);
+    if (c->args.positional_count) {
         request.namespaces = c->args.positionals;
         request.namespace_count = 1;
     }
-    if (rc == 0)
-        rc = wbl_status(c->handle, &request, &c->err);
+    int rc = wbl_status(c->handle, &request, &c->err);
     if (rc < 0 || !c->is_text)
         return rc;
     const wbl_report *r = cli_report(c);

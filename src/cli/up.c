@@ -5,18 +5,12 @@
 
 static int read_request(cli *c, wbl_request *r, int64_t *count)
 {
-    int rc = cli_request(c, r);
-    if (rc == 0)
-        rc = cli_count_argument(c, count);
+    int rc = cli_request_steps(c, r, count);
     if (rc != 0)
         return rc;
     if (*count >= 0 && r->to)
         return cli_usage_error(c, NULL, "`up` takes a number or --to, not both");
-    r->steps = *count > 0 ? *count : 0;
-    r->dry_run = cli_given(c, CLI_DRY_RUN);
     r->retry_failed = cli_given(c, CLI_RETRY_FAILED);
-    r->out_of_order = cli_given(c, CLI_OUT_OF_ORDER) ? (int32_t)c->args.number[CLI_OUT_OF_ORDER] + 1 : 0;
-    r->newer = cli_given(c, CLI_NEWER) ? (int32_t)c->args.number[CLI_NEWER] + 1 : 0;
     r->plan_file = c->args.text[CLI_PLAN];
     return 0;
 }
@@ -43,7 +37,6 @@ int cli_run_up(cli *c)
             cli_put(&c->out, CLI_PLAIN, "nothing to apply: 0 migrations were asked for\n");
         return WBL_NO_CHANGE;
     }
-    c->progress.is_muted = request.dry_run;
     rc = cli_call(c, wbl_up, &request);
     if (rc < 0 || !c->is_text)
         return rc;

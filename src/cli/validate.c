@@ -29,11 +29,9 @@ static void print_findings(cli *c, const char *all_is_well)
 int cli_run_validate(cli *c)
 {
     wbl_request request;
-    int rc = cli_request(c, &request);
-    if (rc != 0)
-        return rc;
+    cli_request(c, &request);
     request.check_files_only = cli_given(c, CLI_FILES_ONLY);
-    rc = wbl_validate(c->handle, &request, &c->err);
+    int rc = wbl_validate(c->handle, &request, &c->err);
     if (rc < 0 || !c->is_text)
         return rc;
     uint32_t count = cli_report(c)->migration_count;
@@ -55,9 +53,8 @@ static bool has_errors(const cli *c)
 int cli_run_verify(cli *c)
 {
     wbl_request request;
-    int rc = cli_request(c, &request);
-    if (rc == 0)
-        rc = wbl_verify(c->handle, &request, &c->err);
+    cli_request(c, &request);
+    int rc = wbl_verify(c->handle, &request, &c->err);
     if (rc < 0 || !c->is_text || (rc == WBL_CHECK_FAILED && !has_errors(c))) /* then there is nothing to compare with */
         return rc;
     print_findings(c, "the database is as the last run left it");

@@ -8,7 +8,7 @@
  */
 #include "cli/width.h"
 
-#include <stdbool.h>
+#include "util/util.h"
 
 struct range {
     uint32_t first, last;
@@ -116,42 +116,31 @@ static bool is_in(const struct range *list, size_t count, uint32_t c)
 uint32_t cli_utf8_next(const char *s, size_t len, size_t *step)
 {
     const unsigned char *p = (const unsigned char *)s;
-    *step = 1;
-    if (p[0] < 0x80)
-        return p[0];
-    size_t n = p[0] >= 0xC2 && p[0] <= 0xDF   ? 2
-               : p[0] >= 0xE0 && p[0] <= 0xEF ? 3
-               : p[0] >= 0xF0 && p[0] <= 0xF4 ? 4
-                                              : 0;
-    if (n == 0 || n > len)
-        return 0xFFFD;
+    size_t n = wb_utf8_step(s, len);
+    *step = n ? n : 1;
+    if (n < 2)
+        return n ? p[0] : 0xFFFD;
     uint32_t c = p[0] & (0xFFu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xC0) != 0x80)
-            return 0xFFFD;
+    for (size_t i = 1; i < n; i++)
         c = c << 6 | (p[i] & 0x3Fu);
-    }
-    bool is_overlong = (n == 3 && c < 0x800) || (n == 4 && c < 0x10000);
-    if (is_overlong || (c >= 0xD800 && c <= 0xDFFF) || c > 0x10FFFF)
-        return 0xFFFD;
-    *step = n;
     return c;
 }
 
-uint32_t cli_char_width(uint32_t c)
+/* Control characters 1: they are shown as one sign. */
+static uint32_t char_width(uint32_t c)
 {
     if (c < 0x300)
         return 1;
-    if (is_in(zero_ranges, sizeof zero_ranges / sizeof *zero_ranges, c))
+    if (is_in(zero_ranges, WB_COUNT(zero_ranges), c))
         return 0;
-    return is_in(wide_ranges, sizeof wide_ranges / sizeof *wide_ranges, c) ? 2 : 1;
+    return is_in(wide_ranges, WB_COUNT(wide_ranges), c) ? 2 : 1;
 }
 
 uint32_t cli_width(const char *s, size_t len)
 {
     uint32_t cells = 0;
     for (size_t i = 0, step; i < len; i += step)
-        cells += cli_char_width(cli_utf8_next(s + i, len - i, &step));
+        cells += char_width(cli_utf8_next(s + i, len - i, &step));
     return cells;
 }
 
@@ -159,7 +148,7 @@ size_t cli_width_cut(const char *s, size_t len, uint32_t cells)
 {
     size_t i = 0, step;
     for (uint32_t used = 0; i < len; i += step) {
-        used += cli_char_width(cli_utf8_next(s + i, len - i, &step));
+        used += char_width(cli_utf8_next(s + i, len - i, &step));
         if (used > cells)
             break;
     }

@@ -49,8 +49,10 @@ typedef struct wb_failure {
     uint32_t statement;                /* WB_STAGE_RUN: index in the script (piece.statement_first counted on) */
     size_t offset;                     /* WB_STAGE_RUN: byte in the script's text (piece.offset counted on); SIZE_MAX unknown */
     bool is_connection_lost;           /* reopen() is needed */
+    bool keeps_part;                   /* the engine's: rollback() failed with an effect that nobody knows */
     char blocker[400];                 /* lock wait: who blocks us, "process 5210, application \"reports\", ..." or "" */
     char blocker_ending[96];           /* what an administrator may say to end it; "" */
+    char seen[200];                    /* WB_PROBE_CANNOT_TELL: what was looked at, and what it showed, as half a sentence; or "" */
 } wb_failure;
 
 /* Every driver's own session struct has this as its first member. */
@@ -92,6 +94,7 @@ typedef struct wb_column {
     uint32_t length;                   /* of VARCHAR */
     bool not_null;
     bool is_key;                       /* part of the primary key */
+    bool is_unique;                    /* VARCHAR, to create: no two rows have it, and rows are looked for by it */
     bool is_key_end;                   /* to create: its last column, wherever it stands in the table */
     const char *default_text;          /* SQL text that every dialect takes: "FALSE", "CURRENT_TIMESTAMP"; NULL */
 } wb_column;
@@ -192,6 +195,7 @@ typedef struct wb_txn {
     int64_t lock_timeout_ms;           /* a statement's wait for a table lock; 0: leave the session's */
     int64_t statement_timeout_ms;      /* 0: leave the session's */
     bool is_relaxed;                   /* its commit need not be flushed: a later one of the same sync is */
+    bool may_leak;                     /* what runs in it may change the session's settings; reset() follows */
     wb_switch foreign_keys;            /* SQLite: set outside the transaction, checked before its end; never in a group */
     const char *fuse;                  /* token of this unit; "" or NULL: no fuse */
 } wb_txn;

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define NS_MAX 50                          /* bytes, as the documented ledger's column */
 #define NAME_BYTES_MAX 255                 /* as a file's name */
 
 const char *wbl_version_text(void) { return WBL_VERSION; }
@@ -284,11 +283,8 @@ static int copy_requires(wb_ctx *cx, wb_arena *mem, const char *const *in, uint3
 /* As strict as with the names of directories and files. */
 static int check_name(wb_ctx *cx, const char *what, const char *name, size_t max)
 {
-    size_t bad, n = name ? strlen(name) : 0;
-    bool is_clean = wb_utf8_valid(name, n, &bad);
-    for (size_t i = 0; i < n; i++)
-        is_clean = is_clean && (unsigned char)name[i] >= 0x20 && name[i] != 0x7F;
-    if (!is_clean)
+    size_t n = name ? strlen(name) : 0;
+    if (name && !wb_is_clean(name))
         return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the %s \"%s\" holds a control character or is not UTF-8", what, name);
     if (n > max)
         return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the %s %s has %zu bytes, and the ledger holds %zu", what, name, n, max);
@@ -300,7 +296,7 @@ static int new_extra(wb_ctx *cx, wbl_handle *h, const char *ns, const char *vers
 {
     if (!version || !wb_version_valid(WB_ORDER_NUMERIC, version))
         return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "version \"%s\" is no number", version ? version : "");
-    int rc = check_name(cx, "namespace", ns, NS_MAX);
+    int rc = check_name(cx, "namespace", ns, WB_NS_MAX);
     if (rc == 0)
         rc = check_name(cx, "name", name, NAME_BYTES_MAX);
     if (rc != 0)
@@ -373,10 +369,44 @@ int wbl_migration_register(wbl_handle *h, const wbl_code_migration *migration, w
     if (rc != 0 || (rc = new_extra(&cx, h, c.ns, c.version, c.name, c.requires, c.requires_count, &m)) != 0)
         return rc;
     m->is_code = true;
+    m->no_transaction = c.no_transaction != 0;
     m->description = description;
     m->up = (wb_script){ .exists = true, .call = c.up, .call_user = c.user };
     m->down = (wb_script){ .exists = c.down != NULL, .call = c.down, .call_user = c.user };
     return 0;
+}
+
+/* ---- SQL of a migration in C ---- */
+
+/* Where a schema change ends the transaction (MySQL) it is refused before it is sent: afterwards nobody could tell what is
+   left. */
+static int refuse_enders(void *user, const wb_statement *st)
+{
+    wb_ctx *cx = user;
+    bool is_end = st->cls == WB_STMT_TXN && (st->txn == WB_TXN_BEGIN || st->txn == WB_TXN_COMMIT ||
+                                             st->txn == WB_TXN_COMMIT_CHAIN || st->txn == WB_TXN_ROLLBACK);
+    if (!is_end && !st->commits_implicitly)
+        return 0;
+    char title[60];
+    wb_copy_text(title, sizeof title, st->text.p, strcspn(st->text.p, "\n") < st->text.len ? strcspn(st->text.p, "\n") : st->text.len);
+    (void)wb_fail(cx, WBL_E_STATE, WBL_EFFECT_NONE, "it would end the transaction that holds the migration: %s", title);
+    wb_hint(cx, "Set no_transaction of the migration: its functions then run outside a transaction.");
+    return WBL_E_STATE;
+}
+
+struct sender {
+    wb_run *run;
+    wb_ctx *cx;
+};
+
+static int send_alone(void *user, const wb_statement *st)
+{
+    const struct sender *s = user;
+    const wb_config *c = &s->run->h->config;
+    const wb_piece piece = { .text = st->text.p, .len = st->len, .statement_first = st->index, .statement_count = 1,
+                             .is_alone = true, .statement = st, .lock_timeout_ms = st->is_concurrent ? 0 : c->ddl_lock_timeout_ms,
+                             .statement_timeout_ms = c->statement_timeout_ms < 0 ? 0 : c->statement_timeout_ms };
+    return s->run->h->driver->run(s->cx, s->run->h->session, &piece);
 }
 
 int wbl_run_sql(const wbl_session *session, const char *sql, wbl_error *err)
@@ -384,12 +414,23 @@ int wbl_run_sql(const wbl_session *session, const char *sql, wbl_error *err)
     if (!session || !sql)
         return wb_bad_call(err, "wbl_run_sql() needs a session and SQL");
     wb_run *run = session->opaque;
+    const wb_driver *d = run->h->driver;
+    wb_session *s = run->h->session;
     wb_ctx cx = run->cx;
     cx.err = err;
     if (err)
         wb_error_clear(err);
     const wb_piece piece = { .text = sql, .len = strlen(sql), .statement_first = 1 };
+    struct sender sender = { run, &cx };
     wb_sync done;
-    int rc = run->h->driver->run(&cx, run->h->session, &piece);
-    return rc != 0 ? rc : run->h->driver->sync(&cx, run->h->session, &done);
+    int rc = 0;
+    if (run->plan.steps[run->step_index].protocol == WBL_PROTOCOL_STEPWISE) {
+        rc = wb_split(&cx, &run->sql, sql, piece.len, true, send_alone, &sender);
+    } else {
+        if (!(s->caps & WB_CAP_TXN_DDL))
+            rc = wb_split(&cx, &run->sql, sql, piece.len, true, refuse_enders, &cx);
+        if (rc == 0)
+            rc = d->run(&cx, s, &piece);
+    }
+    return rc != 0 ? rc : d->sync(&cx, s, &done);
 }

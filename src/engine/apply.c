@@ -17,14 +17,36 @@
 #define GROUP_SHORT_MS 100                 /* a group that was quicker may be followed by a larger one */
 #define GROUP_LONG_MS 400
 
-wb_script *wb_step_script(const wb_step *st)
+/* ---- rows alone ---- */
+
+int wb_rows_begin(wb_run *run, wb_ctx *cx)
 {
-    return st->direction == WBL_UP ? &st->item->migration->up : &st->item->migration->down;
+    const wb_txn txn = { .fuse = "" };
+    return run->h->driver->begin(cx, run->h->session, &txn);
+}
+
+int wb_rows_end(wb_run *run, wb_ctx *cx, int rc)
+{
+    const wb_driver *d = run->h->driver;
+    wb_session *s = run->h->session;
+    wb_sync done;
+    if (rc == 0)
+        rc = d->commit(cx, s);
+    if (rc == 0)
+        rc = d->sync(cx, s, &done);
+    if (rc != 0) {
+        wbl_error scratch;
+        wb_ctx quiet = wb_run_quiet(run, &scratch);
+        (void)d->rollback(&quiet, s);
+        (void)d->sync(&quiet, s, &done);
+    }
+    return rc;
 }
 
 /* ---- what a step writes ---- */
 
-const char *wb_step_after(const wb_run *run, const wb_step *st)
+/* Single-row ledgers: the version that a down leaves. */
+static const char *version_after(const wb_run *run, const wb_step *st)
 {
     const wb_item *best = NULL;
     for (size_t i = 0; i < run->state.ns_count[st->item->ns_index]; i++) {
@@ -41,7 +63,7 @@ wb_change wb_step_change(const wb_run *run, const wb_step *st, wb_change_kind ki
 {
     return (wb_change){ .kind = kind, .ns = st->item->ns, .key = st->item->key, .row = st->item->row,
                         .before = run->cursor, .before_dirty = run->cursor_dirty, .direction = st->direction,
-                        .after = st->direction == WBL_DOWN ? wb_step_after(run, st) : NULL };
+                        .after = st->direction == WBL_DOWN ? version_after(run, st) : NULL };
 }
 
 int wb_step_record(wb_run *run, const wb_step *st, const char *state, wb_record *out)
@@ -54,6 +76,7 @@ int wb_step_record(wb_run *run, const wb_step *st, const char *state, wb_record 
     out->protocol = st->protocol;
     if (m->is_code) {
         out->note = m->description;
+        out->statements = st->protocol == WBL_PROTOCOL_STEPWISE; /* the call counts as one */
         return 0;
     }
     out->statements = s->info->facts.statement_count;
@@ -70,13 +93,18 @@ int wb_step_record(wb_run *run, const wb_step *st, const char *state, wb_record 
     return 0;
 }
 
+static void tell_step(wb_run *run, const wb_step *st, wbl_event *e)
+{
+    e->index = (uint32_t)(st - run->plan.steps) + 1;
+    e->count = (uint32_t)run->plan.count;
+    wb_run_event(run, e);
+}
+
 void wb_step_started(wb_run *run, const wb_step *st)
 {
     wbl_migration m;
     wb_report_step(run, st, &m);
-    wbl_event e = { .kind = WBL_EVENT_STARTED, .migration = &m, .index = (uint32_t)(st - run->plan.steps) + 1,
-                    .count = (uint32_t)run->plan.count };
-    wb_run_event(run, &e);
+    tell_step(run, st, &(wbl_event){ .kind = WBL_EVENT_STARTED, .migration = &m });
 }
 
 void wb_step_done(wb_run *run, wb_step *st, int64_t duration_ms)
@@ -106,10 +134,9 @@ void wb_step_done(wb_run *run, wb_step *st, int64_t duration_ms)
     m.duration_ms = duration_ms;
     m.outcome = WBL_OUTCOME_DONE;
     wb_report_outcome(run, st, m.outcome, duration_ms);
-    wbl_event e = { .kind = WBL_EVENT_DONE, .migration = &m, .index = (uint32_t)(st - run->plan.steps) + 1,
-                    .count = (uint32_t)run->plan.count, .duration_ms = duration_ms };
-    wb_run_event(run, &e);
-    if (!it->migration->is_code) {
+    tell_step(run, st, &(wbl_event){ .kind = WBL_EVENT_DONE, .migration = &m, .duration_ms = duration_ms });
+    bool comes_again = !is_up && run->plan.steps[run->plan.count - 1].direction == WBL_UP; /* redo */
+    if (!it->migration->is_code && !comes_again) {
         wb_script_release(&it->migration->up);
         wb_script_release(&it->migration->down);
     }
@@ -121,7 +148,7 @@ void wb_step_place(wb_run *run, const wb_step *st)
     wbl_error *err = run->cx.err;
     const wb_failure *f = &run->h->session->failure;
     const wb_script *s = wb_step_script(st);
-    if (!err || st->item->migration->is_code || !s->shown || err->file[0])
+    if (st->item->migration->is_code || !s->shown || err->file[0])
         return;
     uint32_t line = 0, column = 0;
     if (f->stage == WB_STAGE_RUN && s->text) {
@@ -148,16 +175,14 @@ static void tell_failed(wb_run *run, const wb_step *st, int outcome, int64_t dur
     wb_report_step(run, st, &m);
     m.state = st->item->state;
     m.outcome = outcome;
-    m.error = run->cx.err ? run->cx.err->message : NULL;
-    wbl_event e = { .kind = WBL_EVENT_FAILED, .migration = &m, .error = run->cx.err, .duration_ms = duration_ms,
-                    .index = (uint32_t)(st - run->plan.steps) + 1, .count = (uint32_t)run->plan.count };
-    wb_run_event(run, &e);
+    m.error = run->cx.err->message;
+    tell_step(run, st, &(wbl_event){ .kind = WBL_EVENT_FAILED, .migration = &m, .error = run->cx.err, .duration_ms = duration_ms });
 }
 
 /* ---- whose migration it is ---- */
 
 struct newest {                            /* record of a migration */
-    char seq[24], id[40], state[20], begun[12], done[12];
+    char seq[24], id[40], run_id[40], state[20], begun[12], done[12];
 };
 
 static int read_newest(void *user, const wb_str *cells, size_t count)
@@ -165,7 +190,7 @@ static int read_newest(void *user, const wb_str *cells, size_t count)
     (void)count;
     struct newest *n = user;
     const struct { char *to; size_t size; } cell[] = { { n->seq, sizeof n->seq }, { n->id, sizeof n->id },
-        { n->state, sizeof n->state }, { n->begun, sizeof n->begun }, { n->done, sizeof n->done } };
+        { n->run_id, sizeof n->run_id }, { n->state, sizeof n->state }, { n->begun, sizeof n->begun }, { n->done, sizeof n->done } };
     for (size_t i = 0; i < WB_COUNT(cell); i++)
         wb_copy_text(cell[i].to, cell[i].size, cells[i].p ? cells[i].p : "", cells[i].len);
     return 0;
@@ -182,18 +207,19 @@ static bool is_as_planned(const struct newest *n, const wb_record *last)
 }
 
 /* Whoever runs a migration last has its newest record. A run that was without the lock for a while, or on a database that
-   has none, may have been overtaken; inside a unit that holds the write lock the answer stays true until its end. */
+   has none, may have been overtaken; inside a unit that holds the write lock the answer stays true until its end. Newer than
+   the plan, and ours, is what redo has reverted a moment ago. */
 int wb_step_overtaken(wb_run *run, const wb_step *st, const char *id, bool has_row, bool *out)
 {
-    static const char *const columns[] = { "seq", "id", "state", "statements_begun", "statements_done" };
+    static const char *const columns[] = { "seq", "id", "run_id", "state", "statements_begun", "statements_done" };
     struct newest n = { .seq = "0" };
-    const wb_field where[] = { { "namespace", WB_TEXT(st->item->ns) }, { "version", WB_TEXT(st->item->version) } };
+    const wb_field where[] = { run->history.own, { "namespace", WB_TEXT(st->item->ns) }, { "version", WB_TEXT(st->item->version) } };
     const wb_select sel = { .table = run->history.table.ref, .columns = columns, .column_count = WB_COUNT(columns),
                             .where = where, .where_count = WB_COUNT(where), .order_by = "seq", .newest_first = true,
                             .limit = 1, .fn = read_newest, .user = &n };
     int rc = run->h->driver->rows(&run->cx, run->h->session, &sel, 1);
     if (rc == 0)
-        *out = strcmp(n.id, id) != 0 && (has_row || !is_as_planned(&n, st->item->last));
+        *out = strcmp(n.id, id) != 0 && strcmp(n.run_id, run->run_id) != 0 && (has_row || !is_as_planned(&n, st->item->last));
     return rc;
 }
 
@@ -207,7 +233,7 @@ static int withdraw_mark(wb_run *run, wb_ctx *cx, const wb_step *st)
     if (!run->ledger.shape->has_dirty || (is_up && !is_single))
         return 0;
     wb_change c = wb_step_change(run, st, !is_single ? WB_CHANGE_CLEAN : is_up ? WB_CHANGE_REVERT : WB_CHANGE_APPLY);
-    c.after = wb_step_after(run, st);
+    c.after = version_after(run, st);
     return wb_ledger_change(cx, run->h->session, &run->ledger, &c, WB_TAG_LEDGER);
 }
 
@@ -220,27 +246,22 @@ static bool is_shown(const wb_run *run, const wb_step *st, int rc, bool has_effe
 /* Apart from the script's transaction, which is rolled back. When this fails too, the next run finds out by itself. */
 int wb_step_failed(wb_run *run, wb_step *st, wb_record *r, int rc, bool has_effect)
 {
-    const wb_driver *d = run->h->driver;
     wb_session *s = run->h->session;
     wbl_error scratch;
     wb_ctx quiet = wb_run_quiet(run, &scratch);
-    const wb_txn txn = { .fuse = "" };
-    wb_sync done;
     bool is_new = r->seq == 0; /* a stepwise attempt has its row already, and its mark in the ledger */
     bool is_withdrawn = rc == WBL_E_CANCELLED && !has_effect && is_new;
     /* The script ended its transaction in secret, and may have made the ledger's "applied" durable. To believe that, or
        to run it again, would be a guess: a person decides. */
-    bool is_doubtful = is_new && run->cx.err && run->cx.err->effect == WBL_EFFECT_UNKNOWN;
+    bool is_doubtful = is_new && run->cx.err->effect == WBL_EFFECT_UNKNOWN;
     st->item->state = is_withdrawn                                             ? WBL_STATE_PENDING
                       : is_doubtful || strcmp(r->state, "unknown") == 0 ? WBL_STATE_UNKNOWN : WBL_STATE_FAILED;
-    r->state = is_withdrawn                        ? "cancelled"
-               : is_doubtful                       ? "unknown"
-               : rc == WBL_E_STATE && has_effect ? r->state : "failed";
-    r->error = run->cx.err ? run->cx.err->message : NULL;
+    r->state = is_withdrawn ? "cancelled" : st->item->state == WBL_STATE_UNKNOWN ? "unknown" : "failed";
+    r->error = run->cx.err->message;
     wb_change c = wb_step_change(run, st, is_doubtful ? WB_CHANGE_DOUBT : WB_CHANGE_MARK_FAILED);
     c.has_effect = is_shown(run, st, rc, has_effect);
-    (void)d->rollback(&quiet, s); /* whatever unit is open; without one it does nothing */
-    int rc2 = d->begin(&quiet, s, &txn);
+    (void)run->h->driver->rollback(&quiet, s); /* whatever unit is open; without one it does nothing */
+    int rc2 = wb_rows_begin(run, &quiet);
     bool is_overtaken = false;
     if (rc2 == 0 && is_new && (run->reconnects || !(s->caps & (WB_CAP_LOCK_SESSION | WB_CAP_LOCK_LEASE)))) {
         wb_ctx was = run->cx;
@@ -257,15 +278,7 @@ int wb_step_failed(wb_run *run, wb_step *st, wb_record *r, int rc, bool has_effe
     if (rc2 == 0)
         rc2 = is_new ? wb_history_add(&quiet, s, &run->history, r, false, WB_TAG_HISTORY)
                      : wb_history_update(&quiet, s, &run->history, r, WB_TAG_HISTORY);
-    if (rc2 == 0)
-        rc2 = d->commit(&quiet, s);
-    if (rc2 == 0)
-        rc2 = d->sync(&quiet, s, &done);
-    if (rc2 != 0) {
-        wb_ctx again = wb_run_quiet(run, &scratch);
-        (void)d->rollback(&again, s);
-        (void)d->sync(&again, s, &done); /* best effort: a failure that is not recorded is tried again, which is what it is for */
-    }
+    (void)wb_rows_end(run, &quiet, rc2); /* best effort: a failure that is not recorded is tried again, which is what it is for */
     tell_failed(run, st, is_withdrawn                              ? WBL_OUTCOME_PENDING
                          : st->item->state == WBL_STATE_UNKNOWN ? WBL_OUTCOME_UNKNOWN : WBL_OUTCOME_FAILED, r->duration_ms);
     return rc;
@@ -283,7 +296,7 @@ bool wb_is_lost(const wb_session *s, int rc)
 
 bool wb_is_retryable(const wb_run *run, int rc)
 {
-    return rc == WBL_E_LOCK_WAIT || (rc == WBL_E_STATEMENT && run->cx.err && run->cx.err->is_retryable);
+    return rc == WBL_E_LOCK_WAIT || (rc == WBL_E_STATEMENT && run->cx.err->is_retryable);
 }
 
 /* "ALTER TABLE orders": the statement that failed, up to the name of what it is about; at most a few words of it. */
@@ -318,11 +331,11 @@ void wb_retry_pause(wb_run *run, const wb_step *st, int tries)
 {
     char title[120], text[sizeof run->h->session->failure.blocker + 640];
     const wb_failure *f = &run->h->session->failure;
-    bool is_lock = run->cx.err && run->cx.err->code == WBL_E_LOCK_WAIT;
+    bool is_lock = run->cx.err->code == WBL_E_LOCK_WAIT;
     wbl_migration m;
     wb_report_step(run, st, &m);
     snprintf(text, sizeof text, "%s%s%s%s, try %d of %d", is_lock ? "waiting for a lock: " : "trying again: ",
-             is_lock ? statement_title(run, st, title, sizeof title) : run->cx.err ? run->cx.err->message : "",
+             is_lock ? statement_title(run, st, title, sizeof title) : run->cx.err->message,
              is_lock && f->blocker[0] ? ", held by " : "", is_lock ? f->blocker : "", tries + 1,
              run->h->config.ddl_lock_tries);
     wbl_event e = { .kind = WBL_EVENT_WAITING, .migration = &m, .text = text, .index = (uint32_t)tries + 1,
@@ -336,14 +349,13 @@ void wb_step_lock_wait(wb_run *run, const wb_step *st, int tries, int64_t waited
 {
     wbl_error *err = run->cx.err;
     const wb_failure *f = &run->h->session->failure;
-    if (!err || err->code != WBL_E_LOCK_WAIT)
+    if (err->code != WBL_E_LOCK_WAIT)
         return;
-    char title[120], span[32], count[32] = "", said[200], sqlstate[sizeof err->sqlstate];
+    char title[120], span[32], count[32] = "", sqlstate[sizeof err->sqlstate];
     int64_t limit_ms = wb_step_lock_timeout(run, wb_step_script(st));
     uint8_t effect = err->effect;
     int32_t native = err->native;
     memcpy(sqlstate, err->sqlstate, sizeof sqlstate);
-    wb_copy_text(said, sizeof said, err->message, strlen(err->message));
     wb_span_text(limit_ms, span);
     if (tries > 1)
         snprintf(count, sizeof count, ", %d tries", tries);
@@ -352,7 +364,7 @@ void wb_step_lock_wait(wb_run *run, const wb_step *st, int tries, int64_t waited
     if (limit_ms > 0 && waited_ms >= limit_ms)
         (void)wb_fail(&run->cx, WBL_E_LOCK_WAIT, effect, "%s waited %s for a table lock%s%s%s", title, span, count, lead, f->blocker);
     else
-        (void)wb_fail(&run->cx, WBL_E_LOCK_WAIT, effect, "%s: %s%s%s%s", title, said, count, lead, f->blocker);
+        (void)wb_fail(&run->cx, WBL_E_LOCK_WAIT, effect, "%s: %s%s%s%s", title, err->message, count, lead, f->blocker);
     memcpy(err->sqlstate, sqlstate, sizeof sqlstate);
     err->native = native;
     err->is_retryable = 1;
@@ -438,7 +450,7 @@ static int code_of_function(const wbl_handle *h, int rc)
     return is_foreign && !is_ours ? WBL_E_STATEMENT : rc;
 }
 
-static int run_code(wb_run *run, const wb_step *st)
+int wb_step_call(wb_run *run, const wb_step *st)
 {
     wbl_handle *h = run->h;
     wb_script *s = wb_step_script(st);
@@ -451,7 +463,7 @@ static int run_code(wb_run *run, const wb_step *st)
     wbl_error err = { .version = WBL_ERROR_VERSION };
     int said = s->call(s->call_user, &session, &err);
     rc = code_of_function(h, said);
-    if (rc < 0 && run->cx.err) {
+    if (rc < 0) {
         *run->cx.err = err;
         run->cx.err->code = rc;
         if (!err.message[0])
@@ -471,6 +483,7 @@ static int run_unit(wb_run *run, wb_step *st, wb_record *r, bool is_relaxed)
                    .is_relaxed = is_relaxed, .fuse = r->id };
     if (!is_code) {
         txn.modes = s->info->facts.modes;
+        txn.may_leak = s->info->facts.may_leak;
         txn.foreign_keys = s->info->directives.foreign_keys;
         txn.lock_timeout_ms = wb_step_lock_timeout(run, s);
         if (s->info->directives.statement_timeout_ms >= 0)
@@ -484,7 +497,7 @@ static int run_unit(wb_run *run, wb_step *st, wb_record *r, bool is_relaxed)
     if (rc == 0)
         rc = wb_ledger_change(&run->cx, h->session, &run->ledger, &c, WB_TAG_LEDGER);
     if (rc == 0)
-        rc = is_code ? run_code(run, st) : run_body(run, s);
+        rc = is_code ? wb_step_call(run, st) : run_body(run, s);
     if (rc == 0) {
         r->duration_ms = WB_DURATION_OF_UNIT;
         r->begun = r->done = r->statements;
@@ -528,21 +541,30 @@ static int look_for_rows(wb_run *run, const wb_record *records, size_t count, ui
 /* The connection is gone and answers may be missing. On success *committed is the truth, and the session is fresh. */
 static int settle_lost(wb_run *run, const wb_record *records, size_t count, uint32_t *committed)
 {
-    wbl_error first = run->cx.err ? *run->cx.err : (wbl_error){ 0 };
+    wbl_error first = *run->cx.err;
     int rc = wb_run_relock(run);
     if (rc == 0)
         rc = look_for_rows(run, records, count, committed);
     if (rc == 0)
         return 0;
-    if (run->cx.err) {
-        char why[200];
-        wb_copy_text(why, sizeof why, first.message[0] ? first.message : run->cx.err->message,
-                     strlen(first.message[0] ? first.message : run->cx.err->message));
-        (void)wb_fail(&run->cx, WBL_E_OUTCOME, WBL_EFFECT_UNKNOWN,
-                      "the connection was lost while a migration was being committed, and could not be restored (%s)", why);
-        wb_hint(&run->cx, "Run it again when the database answers: it looks for the record, which is there exactly when the migration is.");
-    }
+    (void)wb_fail(&run->cx, WBL_E_OUTCOME, WBL_EFFECT_UNKNOWN,
+                  "the connection was lost while a migration was being committed, and could not be restored (%s)",
+                  first.message[0] ? first.message : run->cx.err->message);
+    wb_hint(&run->cx, "Run it again when the database answers: it looks for the record, which is there exactly when the migration is.");
     return WBL_E_OUTCOME;
+}
+
+bool wb_step_put_refused(wb_run *run, int rc)
+{
+    const wb_failure *f = &run->h->session->failure;
+    const wbl_error *err = run->cx.err;
+    bool is_forbidden = strcmp(err->sqlstate, "42501") == 0 || err->native == 1142; /* then the message says it all */
+    if (f->stage != WB_STAGE_PUT || rc != WBL_E_STATEMENT || is_forbidden)
+        return false;
+    (void)wb_fail(&run->cx, rc, WBL_EFFECT_NONE, "%s can't be written: %s",
+                  f->put_tag == WB_TAG_LEDGER ? run->h->report.ledger : "after the script, the record", err->message);
+    wb_hint(&run->cx, "A migration may not drop or rename the ledger or the history, nor their columns, nor add one that must have a value.");
+    return true;
 }
 
 /* A fence or record refused: say what it means. */
@@ -558,17 +580,9 @@ static int explain(wb_run *run, wb_step *st, int rc)
         wb_step_place(run, st);
         return WBL_E_STATEMENT;
     }
-    bool is_forbidden = run->cx.err && strcmp(run->cx.err->sqlstate, "42501") == 0; /* then the message says it all */
-    if (f->stage == WB_STAGE_PUT && rc == WBL_E_STATEMENT && run->cx.err && !is_forbidden) {
-        char why[300];
-        wb_copy_text(why, sizeof why, run->cx.err->message, strlen(run->cx.err->message));
-        (void)wb_fail(&run->cx, rc, WBL_EFFECT_NONE, "%s can't be written: %s",
-                      f->put_tag == WB_TAG_LEDGER ? run->h->report.ledger : "after the script, the record", why);
-        wb_hint(&run->cx, "A migration may not drop or rename the ledger or the history, nor their columns, nor add one that must have a value.");
-    } else if (run->cx.err) {
+    if (!wb_step_put_refused(run, rc))
         run->cx.err->effect = WBL_EFFECT_NONE;
-    }
-    if (run->cx.err && strcmp(run->cx.err->sqlstate, "2D000") == 0) { /* PostgreSQL: a procedure or DO block with a COMMIT */
+    if (strcmp(run->cx.err->sqlstate, "2D000") == 0) { /* PostgreSQL: a procedure or DO block with a COMMIT */
         char where[160];
         wb_copy_text(where, sizeof where, run->cx.err->hint, strcspn(run->cx.err->hint, "\n"));
         wb_hint(&run->cx, "%s%sMark the script `-- whimbrel: no-transaction`: then a statement of it may commit by itself.", where,
@@ -576,6 +590,16 @@ static int explain(wb_run *run, wb_step *st, int rc)
     }
     wb_step_place(run, st);
     return rc;
+}
+
+/* A table without transactions was changed, which nobody foresaw (a trigger, or a table that the script itself made). */
+static void tell_kept(wb_run *run, const wb_step *st)
+{
+    const char *command = wb_command_of(run->h);
+    run->cx.err->effect = WBL_EFFECT_UNKNOWN;
+    wb_hint(&run->cx, "A table without transactions was changed, which could not be rolled back. Look at the data, then say which:\n"
+            "  %s repair " WB_LABEL " --mark-applied\n  %s repair " WB_LABEL " --mark-reverted",
+            command, WB_LABEL_OF(st->item), command, WB_LABEL_OF(st->item));
 }
 
 /* Runs steps [first, first + count) in one sync. *done: how many of them are durable, also on failure. */
@@ -594,7 +618,7 @@ static int run_group(wb_run *run, size_t first, size_t count, wb_record *records
         wb_step_started(run, st);
         rc = run_unit(run, st, &records[i], i + 1 < count);
         if (run->ledger.shape->is_single_row) { /* the next unit finds the row where this one leaves it */
-            run->cursor = st->direction == WBL_UP ? st->item->key : wb_step_after(run, st);
+            run->cursor = st->direction == WBL_UP ? st->item->key : version_after(run, st);
             run->cursor_dirty = false;
         }
     }
@@ -610,11 +634,10 @@ static int run_group(wb_run *run, size_t first, size_t count, wb_record *records
         return rc;
     wbl_error scratch;
     wb_ctx quiet = wb_run_quiet(run, &scratch);
-    (void)d->rollback(&quiet, h->session);
+    failure.keeps_part = d->rollback(&quiet, h->session) != 0 && scratch.effect == WBL_EFFECT_UNKNOWN;
     int rc2 = d->sync(&quiet, h->session, &sync);
     if (rc2 != 0 && wb_is_lost(h->session, rc2)) { /* now nobody knows of the units before it; the failure will come again */
-        if (run->cx.err)
-            *run->cx.err = scratch;
+        *run->cx.err = scratch;
         return rc2;
     }
     *done = sync.committed;
@@ -661,18 +684,18 @@ static int run_atomic(wb_run *run, size_t first, size_t count, size_t *finished)
         if (rc == 0)
             return wb_fail(&run->cx, WBL_E_INTERNAL, WBL_EFFECT_UNKNOWN, "%u of %zu transactions are confirmed", done, left);
         if (done == left) { /* what failed came behind the last one: the session could not be reset */
-            if (run->cx.err)
-                run->cx.err->effect = WBL_EFFECT_NONE;
+            run->cx.err->effect = WBL_EFFECT_NONE;
             return rc;
         }
         wb_step *bad = &run->plan.steps[first + *finished];
-        if (wb_is_retryable(run, rc) && tries < run->h->config.ddl_lock_tries && !wb_cancelled(&run->cx)) {
+        const bool keeps_part = run->h->session->failure.keeps_part;
+        if (!keeps_part && wb_is_retryable(run, rc) && tries < run->h->config.ddl_lock_tries && !wb_cancelled(&run->cx)) {
             wb_retry_pause(run, bad, tries++);
             count = *finished + 1; /* alone, so that the others do not wait with it */
             continue;
         }
         const wb_failure *f = &run->h->session->failure;
-        if (left > 1 && (f->unit > done || f->stage == WB_STAGE_COMMIT)) { /* good ones may have gone with a bad one: one by one */
+        if (!keeps_part && left > 1 && (f->unit > done || f->stage == WB_STAGE_COMMIT)) { /* good ones may have gone with a bad one: one by one */
             count = *finished + 1;
             continue;
         }
@@ -680,10 +703,12 @@ static int run_atomic(wb_run *run, size_t first, size_t count, size_t *finished)
         rc = explain(run, bad, rc);
         if (rc == WB_AGAIN)
             return rc;
+        if (keeps_part)
+            tell_kept(run, bad);
         run->step_index = first + *finished;
         records[done].begun = records[done].done = 0;
         records[done].duration_ms = wb_now_ms() - began;
-        return wb_step_failed(run, bad, &records[done], rc, run->cx.err && run->cx.err->effect != WBL_EFFECT_NONE);
+        return wb_step_failed(run, bad, &records[done], rc, run->cx.err->effect != WBL_EFFECT_NONE);
     }
     return 0;
 }
@@ -748,11 +773,9 @@ int wb_apply(wb_run *run)
         if (finished && ends_namespace(run, i))
             rc = rc == 0 ? wb_remember(run, run->plan.steps[i - 1].item->ns) : rc;
         else if (rc != 0 && rc != WB_AGAIN && i > 0 && run->h->report.done_count) {
-            wbl_error scratch; /* what came before the failure is remembered too, as well as can be */
-            wb_ctx was = run->cx;
-            run->cx = wb_run_quiet(run, &scratch);
+            wbl_error first = *run->cx.err; /* what came before the failure is remembered too, as well as can be */
             (void)wb_remember(run, run->plan.steps[i - 1].item->ns);
-            run->cx = was;
+            *run->cx.err = first;
         }
     }
     return rc;

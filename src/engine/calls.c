@@ -26,15 +26,11 @@ static int check_request(wb_run *run, const wbl_request *q)
     return what ? wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "wrong request: %s", what) : 0;
 }
 
-/* *q is usable in any case. */
 static int begin(wbl_handle *h, wb_run *run, const wbl_request *given, wbl_request *q, wbl_error *err)
 {
     int rc = wb_run_begin(run, h, err);
-    if (rc != 0) {
-        wbl_request_init(q);
-        return rc;
-    }
-    rc = wb_take_request(&run->cx, given, q);
+    if (rc == 0)
+        rc = wb_take_request(&run->cx, given, q);
     return rc == 0 ? check_request(run, q) : rc;
 }
 
@@ -84,13 +80,13 @@ static int refuse_half_down(wb_run *run)
 
 /* ---- plan files ---- */
 
-static int write_plan(wb_run *run, const wbl_request *q, const char *path)
+static int write_plan(wb_run *run, const char *path)
 {
     WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX * 64);
     wb_buf_addf(&b, "{\n  \"whimbrel_plan\": 1,\n  \"hash\": \"%s\",\n  \"steps\": [", run->plan.hash);
     for (size_t i = 0; i < run->plan.count; i++) {
         const wb_step *st = &run->plan.steps[i];
-        const wb_script *s = st->direction == WBL_UP ? &st->item->migration->up : &st->item->migration->down;
+        const wb_script *s = wb_step_script(st);
         wb_buf_addf(&b, "%s\n    {\"direction\": \"%s\", \"namespace\": ", i ? "," : "", st->direction == WBL_UP ? "up" : "down");
         wb_buf_json(&b, st->item->ns, strlen(st->item->ns));
         wb_buf_str(&b, ", \"version\": ");
@@ -98,7 +94,6 @@ static int write_plan(wb_run *run, const wbl_request *q, const char *path)
         wb_buf_addf(&b, ", \"sha256\": \"%s\"}", s->sha256);
     }
     wb_buf_str(&b, "\n  ]\n}\n");
-    (void)q;
     const char *text = wb_buf_cstr(&b);
     if (!text)
         return wb_nomem(&run->cx);
@@ -109,7 +104,7 @@ static int require_plan(wb_run *run, const char *path)
 {
     WB_AUTOBUF wb_buf text = WB_BUF(WB_TEXT_MAX * 64);
     int rc = wb_file_read(&run->cx, AT_FDCWD, path, path, &text);
-    if (rc == WBL_E_IO && run->cx.err) { /* a wrong name, most often */
+    if (rc == WBL_E_IO) { /* a wrong name, most often */
         wb_hint(&run->cx, "`%s plan --out FILE` writes one.", wb_command_of(run->h));
         return run->cx.err->code = WBL_E_INVALID;
     }
@@ -235,20 +230,13 @@ static int execute(wb_run *run, const wbl_request *q, enum wb_goal goal)
 
 static int run_goal(wbl_handle *h, const wbl_request *request, enum wb_goal goal, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     wbl_request q;
     wb_run run;
     if (!h)
         return wb_bad_call(err, "no handle");
-    if (!err)
-        err = &room_for_error;
     int rc = begin(h, &run, request, &q, err);
     if (rc == 0)
-        rc = wb_run_files(&run, goal == WB_GOAL_DOWN);
-    if (rc == 0)
-        rc = wb_run_open(&run, !q.dry_run);
-    if (rc == 0)
-        rc = wb_run_load(&run, false);
+        rc = wb_run_start(&run, goal == WB_GOAL_DOWN, !q.dry_run);
     if (rc == 0)
         rc = execute(&run, &q, goal);
     wb_report_rest(&run);
@@ -257,7 +245,7 @@ static int run_goal(wbl_handle *h, const wbl_request *request, enum wb_goal goal
         rc = rc >= 0 && rc2 != 0 ? rc2 : rc;
     }
     if (rc >= 0) {
-        wb_error_clear(err); /* of what was settled on the way */
+        wb_error_clear(run.cx.err); /* of what was settled on the way */
         wbl_event e = { .kind = WBL_EVENT_RUN_DONE, .report = &h->report };
         h->report.duration_ms = wb_now_ms() - run.started_ms;
         wb_run_event(&run, &e);
@@ -272,50 +260,49 @@ int wbl_redo(wbl_handle *h, const wbl_request *q, wbl_error *err) { return run_g
 
 /* ---- the calls that look ---- */
 
-static int look(wbl_handle *h, wb_run *run, const wbl_request *given, wbl_request *q, wbl_error *err)
+static int look(wbl_handle *h, const wbl_request *request, wbl_error *err, int (*look_at)(wb_run *, const wbl_request *))
 {
-    int rc = begin(h, run, given, q, err);
-    if (rc == 0)
-        rc = wb_run_files(run, false);
-    if (rc == 0)
-        rc = wb_run_open(run, false);
-    if (rc == 0)
-        rc = wb_run_load(run, false);
-    return rc;
-}
-
-int wbl_plan(wbl_handle *h, const wbl_request *request, wbl_error *err)
-{
-    wbl_error room_for_error = { 0 };
     wbl_request q;
     wb_run run;
     if (!h)
         return wb_bad_call(err, "no handle");
-    int rc = look(h, &run, request, &q, err ? err : &room_for_error);
+    int rc = begin(h, &run, request, &q, err);
     if (rc == 0)
-        rc = plan_once(&run, &q, WB_GOAL_UP, true);
-    if (rc == 0)
-        rc = wb_report_steps(&run, q.with_sql);
-    if (run.graph.namespaces && rc == 0)
-        rc = wb_report_fill(&run, false);
-    if (rc == 0 && q.plan_file)
-        rc = write_plan(&run, &q, q.plan_file);
-    if (rc == 0 && run.plan.count == 0)
-        rc = WBL_NO_CHANGE;
+        rc = look_at(&run, &q);
     return wb_run_end(&run, rc);
+}
+
+static int look_at_plan(wb_run *run, const wbl_request *q)
+{
+    int rc = wb_run_start(run, false, false);
+    if (rc == 0)
+        rc = plan_once(run, q, WB_GOAL_UP, true);
+    if (rc == 0)
+        rc = wb_report_steps(run, q->with_sql);
+    if (rc == 0)
+        rc = wb_report_fill(run, false);
+    if (rc == 0 && q->plan_file)
+        rc = write_plan(run, q->plan_file);
+    return rc == 0 && run->plan.count == 0 ? WBL_NO_CHANGE : rc;
 }
 
 static bool asks_for(const wbl_request *q, const char *ns)
 {
-    if (q->namespace_count == 0)
-        return true;
-    for (uint32_t i = 0; i < q->namespace_count; i++)
-        if (strcmp(q->namespaces[i], ns) == 0)
-            return true;
-    return false;
+    bool is_asked = q->namespace_count == 0;
+    for (uint32_t i = 0; !is_asked && ns && i < q->namespace_count; i++)
+        is_asked = strcmp(q->namespaces[i], ns) == 0;
+    return is_asked;
 }
 
-/* Only the namespaces that were asked for; an unknown one is an error. */
+static int check_namespaces(wb_run *run, const wbl_request *q)
+{
+    for (uint32_t i = 0; i < q->namespace_count; i++)
+        if (!wb_graph_find(&run->graph, q->namespaces[i], NULL))
+            return wb_no_namespace(run, q->namespaces[i]);
+    return 0;
+}
+
+/* Only the namespaces that were asked for. */
 static int narrow(wb_run *run, const wbl_request *q)
 {
     wbl_report *r = &run->h->report;
@@ -326,29 +313,21 @@ static int narrow(wb_run *run, const wbl_request *q)
     for (uint32_t i = 0; i < r->namespace_count; i++)
         if (asks_for(q, r->namespaces[i].name))
             kept[n++] = r->namespaces[i];
-    for (uint32_t k = 0; k < q->namespace_count; k++)
-        if (!wb_graph_find(&run->graph, q->namespaces[k], NULL))
-            return wb_no_namespace(run, q->namespaces[k]);
     r->namespaces = kept;
     r->namespace_count = n;
     return 0;
 }
 
-int wbl_status(wbl_handle *h, const wbl_request *request, wbl_error *err)
+static int look_at_status(wb_run *run, const wbl_request *q)
 {
-    wbl_error room_for_error = { 0 };
-    wbl_request q;
-    wb_run run;
-    if (!h)
-        return wb_bad_call(err, "no handle");
-    int rc = look(h, &run, request, &q, err ? err : &room_for_error);
-    if (rc == 0) {
-        settle(&run);
-        rc = wb_report_fill(&run, true);
-    }
+    int rc = wb_run_start(run, false, false);
+    if (rc != 0)
+        return rc;
+    settle(run);
+    rc = wb_report_fill(run, true);
     if (rc == 0)
-        rc = narrow(&run, &q);
-    return wb_run_end(&run, rc);
+        rc = check_namespaces(run, q);
+    return rc == 0 ? narrow(run, q) : rc;
 }
 
 /* What was reverted and taken away is still in the history, and may be asked for. */
@@ -364,56 +343,32 @@ static int known_to_history(wb_run *run, const wbl_request *q)
     return 0;
 }
 
-int wbl_history(wbl_handle *h, const wbl_request *request, wbl_error *err)
+static int look_at_history(wb_run *run, const wbl_request *q)
 {
-    wbl_error room_for_error = { 0 };
-    wbl_request q;
-    wb_run run;
-    if (!h)
-        return wb_bad_call(err, "no handle");
-    int rc = begin(h, &run, request, &q, err ? err : &room_for_error);
+    wb_history *history = &run->history;
+    run->with_text = true;
+    int rc = wb_run_start(run, true, false);
     if (rc == 0)
-        rc = wb_run_files(&run, true);
-    if (rc == 0)
-        rc = wb_run_open(&run, false);
-    if (rc == 0)
-        rc = wb_run_load(&run, true);
-    if (rc == 0)
-        rc = known_to_history(&run, &q);
+        rc = known_to_history(run, q);
+    if (rc != 0)
+        return rc;
     size_t kept = 0;
-    for (size_t i = 0; rc == 0 && i < run.history.count; i++)
-        if (asks_for(&q, run.history.records[i].ns))
-            run.history.records[kept++] = run.history.records[i];
-    if (rc == 0) {
-        run.history.count = kept;
-        rc = wb_report_attempts(&run, q.steps > 0 ? (uint64_t)q.steps : 0);
-    }
-    return wb_run_end(&run, rc);
+    for (size_t i = 0; i < history->count; i++)
+        if (asks_for(q, history->records[i].ns))
+            history->records[kept++] = history->records[i];
+    history->count = kept;
+    return wb_report_attempts(run, q->steps > 0 ? (uint64_t)q->steps : 0);
 }
 
 /* Every file is read, also the down scripts: a fault in one is better found before it is needed. */
 static int read_every_script(wb_run *run)
 {
-    int first = 0;
     for (size_t i = 0; i < run->set.migration_count; i++) {
         wb_migration *m = &run->set.migrations[i];
         for (int k = 0; k < 2; k++) {
             int rc = wb_run_script(run, m, k ? &m->down : &m->up);
-            if (rc == WBL_E_NOMEM)
-                return rc;
-            if (rc != 0) {
-                wbl_finding *f = wb_finding_add(&run->cx, &run->h->findings, WBL_ERROR, "bad-file", "%s", run->cx.err->message);
-                if (!f)
-                    return WBL_E_NOMEM;
-                f->ns = m->ns;
-                f->version = m->version;
-                f->name = m->name;
-                f->file = wb_arena_dup(run->mem, run->cx.err->file);
-                f->line = run->cx.err->line;
-                f->column = run->cx.err->column;
-                f->hint = run->cx.err->hint[0] ? wb_arena_dup(run->mem, run->cx.err->hint) : NULL;
-                first = first ? first : rc;
-            }
+            if (rc != 0 && wb_run_bad_file(run, m, rc) != 0)
+                return WBL_E_NOMEM;
         }
         if (!m->is_code) {
             wb_script_info *info = m->up.info; /* the checks that follow ask for directives, and for nothing of the text */
@@ -425,99 +380,92 @@ static int read_every_script(wb_run *run)
     return 0;
 }
 
-/* Those of the namespaces that were asked for, and those that are of none. */
-static int narrow_findings(wb_run *run, const wbl_request *q)
+/* Those of the namespaces that were asked for. */
+static void narrow_findings(wb_findings *found, const wbl_request *q, bool with_those_of_none)
 {
-    wb_findings *found = &run->h->findings;
-    size_t kept = 0, errors = 0;
-    for (uint32_t k = 0; k < q->namespace_count; k++)
-        if (!wb_graph_find(&run->graph, q->namespaces[k], NULL))
-            return wb_no_namespace(run, q->namespaces[k]);
+    size_t kept = 0;
+    found->errors = 0;
     for (size_t i = 0; i < found->count; i++) {
-        if (found->items[i].ns && !asks_for(q, found->items[i].ns))
+        const char *ns = found->items[i].ns;
+        if (!asks_for(q, ns) && (ns || !with_those_of_none))
             continue;
-        errors += found->items[i].severity == WBL_ERROR;
+        found->errors += found->items[i].severity == WBL_ERROR;
         found->items[kept++] = found->items[i];
     }
     found->count = kept;
-    found->errors = errors;
-    return 0;
 }
 
-int wbl_validate(wbl_handle *h, const wbl_request *request, wbl_error *err)
+/* The files by themselves, read as the driver of the URL would, if there is one. */
+static int look_at_files(wb_run *run)
 {
-    wbl_error room_for_error = { 0 };
-    wbl_request q;
-    wb_run run;
-    if (!h)
-        return wb_bad_call(err, "no handle");
-    if (!err)
-        err = &room_for_error;
-    int rc = begin(h, &run, request, &q, err);
-    bool connects = h->driver && !q.check_files_only;
-    if (rc == 0)
-        rc = wb_run_files(&run, false);
+    const wb_driver *driver = run->h->driver;
+    wb_dialect dialect = driver ? wb_dialect_of(driver->name) : WB_SQL_POSTGRES;
+    run->sql = (wb_sql_options){ .dialect = dialect, .backslash_quotes = dialect == WB_SQL_MYSQL }; /* its default */
+    int rc = wb_run_files(run, false);
+    return rc == 0 ? wb_graph_make(&run->cx, run->mem, &run->set, &run->h->config, NULL, 0, &run->h->findings, &run->graph) : rc;
+}
+
+static int validate(wb_run *run, const wbl_request *q)
+{
+    wbl_handle *h = run->h;
+    bool connects = h->driver && !q->check_files_only;
+    int rc = connects ? wb_run_start(run, false, false) : look_at_files(run);
     if (rc == 0 && connects)
-        rc = wb_run_open(&run, false);
+        rc = wb_run_compare(run);
     if (rc == 0 && connects)
-        rc = wb_run_load(&run, false);
-    if (rc == 0 && !connects) {
-        wb_dialect dialect = h->driver ? wb_dialect_of(h->driver->name) : WB_SQL_POSTGRES;
-        run.sql = (wb_sql_options){ .dialect = dialect, .backslash_quotes = dialect == WB_SQL_MYSQL }; /* its default */
-        rc = wb_graph_make(&run.cx, run.mem, &run.set, &h->config, NULL, 0, &h->findings, &run.graph);
-    }
+        rc = wb_run_resumed_all(run);
+    if (rc == 0)
+        rc = read_every_script(run);
+    if (rc == 0)
+        rc = wb_plan_validate(&run->cx, run->mem, &run->graph, &run->set, connects ? &run->state : NULL, &h->findings);
+    if (rc == 0)
+        rc = check_namespaces(run, q);
+    if (rc == 0)
+        narrow_findings(&h->findings, q, true);
     if (rc == 0 && connects)
-        rc = wb_run_compare(&run);
-    if (rc == 0)
-        rc = read_every_script(&run);
-    if (rc == 0)
-        rc = wb_plan_validate(&run.cx, run.mem, &run.graph, &run.set, connects ? &run.state : NULL, &h->findings);
-    if (rc == 0)
-        rc = narrow_findings(&run, &q);
-    if (rc >= 0 && connects) {
-        int rc2 = wb_report_fill(&run, true);
-        rc = rc2 != 0 ? rc2 : rc;
-    }
-    if (q.verbose && run.has_set) {
-        h->report.paths = run.set.passed_over;
-        h->report.path_count = (uint32_t)run.set.passed_count;
+        rc = wb_report_fill(run, true);
+    if (q->verbose) {
+        h->report.paths = run->set.passed_over;
+        h->report.path_count = (uint32_t)run->set.passed_count;
     }
     if (rc == 0 && h->findings.errors)
-        rc = wb_fail(&run.cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%zu %s", h->findings.errors, h->findings.errors == 1 ? "error" : "errors");
-    return wb_run_end(&run, rc);
+        rc = wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%zu %s", h->findings.errors, h->findings.errors == 1 ? "error" : "errors");
+    return rc;
 }
 
-int wbl_verify(wbl_handle *h, const wbl_request *request, wbl_error *err)
+static int verify(wb_run *run, const wbl_request *q)
 {
-    wbl_error room_for_error = { 0 };
-    wbl_request q;
-    wb_run run;
-    if (!h)
-        return wb_bad_call(err, "no handle");
-    int rc = begin(h, &run, request, &q, err ? err : &room_for_error);
+    wb_findings *found = &run->h->findings;
+    int rc = wb_run_start(run, true, false);
     if (rc == 0)
-        rc = wb_run_files(&run, true);
+        rc = wb_report_fill(run, false);
     if (rc == 0)
-        rc = wb_run_open(&run, false);
+        rc = check_namespaces(run, q);
     if (rc == 0)
-        rc = wb_run_load(&run, false);
-    if (rc == 0)
-        rc = wb_report_fill(&run, false);
-    for (uint32_t k = 0; rc == 0 && k < q.namespace_count; k++)
-        if (!wb_graph_find(&run.graph, q.namespaces[k], NULL))
-            rc = wb_no_namespace(&run, q.namespaces[k]);
-    if (rc == 0)
-        rc = wb_verify(&run, &q);
-    return wb_run_end(&run, rc);
+        rc = wb_verify(run);
+    if (rc != 0)
+        return rc;
+    narrow_findings(found, q, false);
+    if (!found->errors)
+        return 0;
+    rc = wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "the database differs from what was recorded in %zu %s",
+                 found->errors, found->errors == 1 ? "place" : "places");
+    wb_hint(&run->cx, "Put the database back, or write a migration that makes the difference part of the schema.");
+    return rc;
 }
+
+int wbl_plan(wbl_handle *h, const wbl_request *q, wbl_error *err) { return look(h, q, err, look_at_plan); }
+int wbl_status(wbl_handle *h, const wbl_request *q, wbl_error *err) { return look(h, q, err, look_at_status); }
+int wbl_history(wbl_handle *h, const wbl_request *q, wbl_error *err) { return look(h, q, err, look_at_history); }
+int wbl_validate(wbl_handle *h, const wbl_request *q, wbl_error *err) { return look(h, q, err, validate); }
+int wbl_verify(wbl_handle *h, const wbl_request *q, wbl_error *err) { return look(h, q, err, verify); }
 
 int wbl_config(wbl_handle *h, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     wb_run run;
     if (!h)
         return wb_bad_call(err, "no handle");
-    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+    int rc = wb_run_begin(&run, h, err);
     h->report.settings = h->config.settings;
     h->report.setting_count = (uint32_t)h->config.setting_count;
     return wb_run_end(&run, rc);
@@ -525,21 +473,13 @@ int wbl_config(wbl_handle *h, wbl_error *err)
 
 /* ---- new files ---- */
 
-static int files_written(wb_run *run, const char **paths, size_t count)
-{
-    run->h->report.paths = paths;
-    run->h->report.path_count = (uint32_t)count;
-    return 0;
-}
-
 int wbl_new(wbl_handle *h, const wbl_new_options *options, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     wbl_new_options o;
     wb_run run;
     if (!h)
         return wb_bad_call(err, "no handle");
-    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+    int rc = wb_run_begin(&run, h, err);
     wbl_new_options_init(&o);
     if (rc == 0)
         rc = options ? wb_take_new_options(&run.cx, options, &o) : wb_bad_call(run.cx.err, "wbl_new() needs options");
@@ -560,8 +500,10 @@ int wbl_new(wbl_handle *h, const wbl_new_options *options, wbl_error *err)
     const wb_newfile_request q = { .options = &o, .set = &run.set, .config = &h->config, .base_fd = h->base_fd, .now = now };
     if (rc == 0)
         rc = wb_newfile_write(&run.cx, run.mem, &q, &paths, &count);
-    if (rc == 0)
-        rc = files_written(&run, paths, count);
+    if (rc == 0) {
+        h->report.paths = paths;
+        h->report.path_count = (uint32_t)count;
+    }
     return wb_run_end(&run, rc);
 }
 

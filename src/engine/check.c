@@ -8,16 +8,6 @@
 
 #define WAIT_POLL_MS 500
 
-static int look(wbl_handle *h, wb_run *run, bool needs_files, wbl_error *err)
-{
-    int rc = wb_run_begin(run, h, err);
-    if (rc == 0)
-        rc = wb_run_files(run, !needs_files);
-    if (rc == 0)
-        rc = wb_run_open(run, false);
-    return rc == 0 ? wb_run_load(run, false) : rc;
-}
-
 /* ---- version ---- */
 
 static int current_of(wb_run *run, const char *ns, const char **version, const char **key)
@@ -40,7 +30,9 @@ static int version_of(wbl_handle *h, const char *ns, char *out, size_t size, boo
 {
     wb_run run;
     const char *version = NULL, *key = NULL;
-    int rc = look(h, &run, false, err);
+    int rc = wb_run_begin(&run, h, err);
+    if (rc == 0)
+        rc = wb_run_start(&run, true, false);
     if (rc == 0)
         rc = current_of(&run, ns, &version, &key);
     if (rc == 0)
@@ -53,20 +45,16 @@ static int version_of(wbl_handle *h, const char *ns, char *out, size_t size, boo
 
 int wbl_version(wbl_handle *h, const char *ns, char *out, size_t size, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     if (!h || !out || !size)
         return wb_bad_call(err, h ? "no room for the version" : "no handle");
-    return version_of(h, ns, out, size, false, err ? err : &room_for_error);
+    return version_of(h, ns, out, size, false, err);
 }
 
 int wbl_version_number(wbl_handle *h, const char *ns, int64_t *out, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     char text[64];
     if (!h || !out)
         return wb_bad_call(err, h ? "no room for the version" : "no handle");
-    if (!err)
-        err = &room_for_error;
     int rc = version_of(h, ns, text, sizeof text, true, err);
     if (rc != 0)
         return rc;
@@ -85,10 +73,7 @@ static int not_applied(wb_run *run, const char *ns)
 {
     int rc = wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%s schema not applied \xe2\x80\x94 run '%s up'", ns, wb_command_of(run->h));
     if (!wb_graph_find(&run->graph, ns, NULL)) { /* a service may ask without the files; or the name is misspelt */
-        const char **names = wb_arena_get(run->mem, (run->graph.count + 1) * sizeof *names);
-        for (size_t i = 0; names && i < run->graph.count; i++)
-            names[i] = run->graph.namespaces[i].name;
-        const char *near = names ? wb_nearest(ns, names, run->graph.count) : NULL;
+        const char *near = wb_nearest(ns, run->graph.names, run->graph.count);
         if (near)
             wb_hint(&run->cx, "There is no namespace %s; did you mean %s?", ns, near);
     }
@@ -137,14 +122,14 @@ static int check_pending(wb_run *run)
     return 0;
 }
 
-static int check_once(wbl_handle *h, wb_run *run, const wbl_check_options *o, wbl_error *err)
+static int check_once(wb_run *run, const wbl_check_options *o)
 {
-    int rc = look(h, run, o->current, err);
+    int rc = wb_run_start(run, !o->current, false);
     if (rc != 0)
         return rc;
     if (!run->has_ledger)
-        return wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%s table not found \xe2\x80\x94 run '%s up'", h->config.ledger_table,
-                       wb_command_of(h));
+        return wb_fail(&run->cx, WBL_CHECK_FAILED, WBL_EFFECT_NONE, "%s table not found \xe2\x80\x94 run '%s up'",
+                       run->h->config.ledger_table, wb_command_of(run->h));
     for (uint32_t i = 0; rc == 0 && i < o->minimum_count; i++)
         rc = check_minimum(run, o->minimums[i]);
     if (rc == 0 && o->minimum_count == 0)
@@ -169,16 +154,15 @@ static int take_options(wb_ctx *cx, const wbl_check_options *given, wbl_check_op
 
 int wbl_check(wbl_handle *h, const wbl_check_options *options, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     wbl_check_options o;
     wb_run run;
     if (!h)
         return wb_bad_call(err, "no handle");
-    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
+    int rc = wb_run_begin(&run, h, err);
     if (rc == 0)
         rc = take_options(&run.cx, options, &o);
     if (rc == 0)
-        rc = check_once(h, &run, &o, err ? err : &room_for_error);
+        rc = check_once(&run, &o);
     return wb_run_end(&run, rc);
 }
 
@@ -187,15 +171,9 @@ int wbl_check(wbl_handle *h, const wbl_check_options *options, wbl_error *err)
 static int wait_once(wbl_handle *h, const wbl_check_options *o, wbl_error *err)
 {
     wb_run run;
-    int rc;
-    if (o->minimum_count || o->current) {
-        rc = check_once(h, &run, o, err);
-    } else {
-        rc = wb_run_begin(&run, h, err);
-        run.set = (wb_source_set){ .mem = run.mem };
-        if (rc == 0)
-            rc = wb_run_open(&run, false);
-    }
+    int rc = wb_run_begin(&run, h, err);
+    if (rc == 0)
+        rc = o->minimum_count || o->current ? check_once(&run, o) : wb_run_open(&run, false);
     rc = wb_run_end(&run, rc);
     if (h->session) { /* the next look needs a fresh connection: this one may be to a server that goes down */
         h->driver->close(h->session);
@@ -206,12 +184,11 @@ static int wait_once(wbl_handle *h, const wbl_check_options *o, wbl_error *err)
 
 int wbl_wait(wbl_handle *h, const wbl_check_options *options, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     wbl_check_options o;
     if (!h)
         return wb_bad_call(err, "no handle");
     if (!err)
-        err = &room_for_error;
+        err = &h->unasked;
     wb_error_clear(err);
     wb_ctx cx = { .err = err, .cancel = &h->cancel };
     int rc = take_options(&cx, options, &o);
@@ -226,10 +203,9 @@ int wbl_wait(wbl_handle *h, const wbl_check_options *options, wbl_error *err)
         if (wb_cancelled(&cx))
             return wb_fail(&cx, WBL_E_CANCELLED, WBL_EFFECT_NONE, "cancelled while waiting");
         if (o.wait_ms >= 0 && wb_now_ms() - began >= o.wait_ms) {
-            char why[300], span[32];
+            char span[32];
             wb_span_text(o.wait_ms, span);
-            wb_copy_text(why, sizeof why, err->message, strlen(err->message));
-            return wb_fail(&cx, WBL_E_TIMEOUT, WBL_EFFECT_NONE, "waited %s: %s", span, why);
+            return wb_fail(&cx, WBL_E_TIMEOUT, WBL_EFFECT_NONE, "waited %s: %s", span, err->message);
         }
         wb_sleep_ms(WAIT_POLL_MS);
     }

@@ -156,8 +156,6 @@ static int withdraw_down(wb_run *run, wb_item *it)
 
 int wb_run_external(wb_run *run)
 {
-    const wb_driver *d = run->h->driver;
-    wb_session *s = run->h->session;
     bool is_open = false;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < run->state.count; i++) {
@@ -169,26 +167,13 @@ int wb_run_external(wb_run *run)
         if (!it->is_external && !adopts && !withdraws)
             continue;
         if (!is_open) {
-            const wb_txn txn = { .fuse = "" };
             rc = wb_run_tables(run);
             if (rc == 0)
-                rc = d->begin(&run->cx, s, &txn);
+                rc = wb_rows_begin(run, &run->cx);
             is_open = rc == 0;
         }
         if (rc == 0)
             rc = withdraws ? withdraw_down(run, it) : note_one(run, it, adopts);
     }
-    if (!is_open)
-        return rc;
-    wb_sync done;
-    if (rc == 0)
-        rc = d->commit(&run->cx, s);
-    if (rc == 0)
-        rc = d->sync(&run->cx, s, &done);
-    if (rc != 0) {
-        wbl_error scratch;
-        wb_ctx quiet = wb_run_quiet(run, &scratch);
-        (void)d->rollback(&quiet, s); /* the first error is the one to tell */
-    }
-    return rc;
+    return is_open ? wb_rows_end(run, &run->cx, rc) : rc;
 }

@@ -11,6 +11,7 @@
 #define LOCK_POLL_MAX_MS 500
 #define LOCK_LOOK_MS 5000 /* between two looks at who holds it: it may be another run by now */
 #define ANSWER_TIMEOUT_MS 30000
+#define RECONNECT_MAX 5   /* of one run before it gives up */
 
 static bool needs_numeric(const wb_source_set *set)
 {
@@ -133,8 +134,7 @@ static int lock_refused(wb_run *run, int64_t waited_ms, const wb_holder *who, bo
     wb_hint(&run->cx, "Wait for it, or give more time with --lock-timeout 20m.%s%s%s%s",
             known ? " When that process ends, the server frees the lock by itself" : "", *ending ? "; `" : "", ending,
             *ending ? "` ends it." : known ? "." : "");
-    if (run->cx.err)
-        run->cx.err->is_retryable = 1;
+    run->cx.err->is_retryable = 1;
     return rc;
 }
 
@@ -267,8 +267,8 @@ int wb_run_open(wb_run *run, bool writes)
         return rc;
     rc = survey_all(run, writes, false, h->config.lock_timeout_ms);
     if (rc == 0 && writes && h->session->server.is_standby) {
-        rc = wb_fail(&run->cx, WBL_E_UNSUPPORTED, WBL_EFFECT_NONE, "this server is a standby: nothing can be written there");
-        wb_hint(&run->cx, "Connect to the primary; with several hosts in the URL, target_session_attrs=read-write finds it.");
+        rc = wb_fail(&run->cx, WBL_E_UNSUPPORTED, WBL_EFFECT_NONE, "this server is a standby, or read-only: nothing can be written there");
+        wb_hint(&run->cx, "Connect to the primary. PostgreSQL's target_session_attrs=read-write finds it among several hosts of a URL.");
         return rc;
     }
     if (rc != 0 && is_old && h->session->failure.is_connection_lost) { /* it died between two calls */
@@ -290,9 +290,9 @@ int wb_run_open(wb_run *run, bool writes)
 int wb_run_relock(wb_run *run)
 {
     wbl_handle *h = run->h;
-    if (++run->reconnects > WB_RECONNECT_MAX)
+    if (++run->reconnects > RECONNECT_MAX)
         return wb_fail(&run->cx, WBL_E_OUTCOME, WBL_EFFECT_UNKNOWN, "the connection was lost %d times in this run",
-                       WB_RECONNECT_MAX + 1);
+                       RECONNECT_MAX + 1);
     h->holds_lock = false;
     int rc = 0;
     for (int try = 0; try < 6; try++) {
@@ -307,7 +307,7 @@ int wb_run_relock(wb_run *run)
     return survey_all(run, true, true, h->config.lock_timeout_ms);
 }
 
-int wb_run_tables(wb_run *run)
+static int create_missing(wb_run *run)
 {
     wb_table missing[T_COUNT];
     size_t n = 0;
@@ -317,7 +317,22 @@ int wb_run_tables(wb_run *run)
         missing[n++] = run->history.table;
     if (!run->has_catalog && run->h->session->caps & WB_CAP_CATALOG)
         missing[n++] = run->snapshots.table;
-    int rc = n ? run->h->driver->create(&run->cx, run->h->session, missing, n) : 0;
+    return n ? run->h->driver->create(&run->cx, run->h->session, missing, n) : 0;
+}
+
+/* What is there is left alone, so this can be said again when the answer was lost; the steps find out by themselves whether
+   another run came between. */
+int wb_run_tables(wb_run *run)
+{
+    int rc = create_missing(run);
+    while (rc != 0 && (rc == WBL_E_OUTCOME || run->h->session->failure.is_connection_lost) && !run->h->options.connection) {
+        rc = wb_run_relock(run);
+        if (rc != 0) {
+            run->cx.err->effect = WBL_EFFECT_UNKNOWN;
+            return rc;
+        }
+        rc = create_missing(run);
+    }
     if (rc == 0)
         run->has_ledger = run->has_history = run->has_catalog = true;
     return rc;
@@ -326,5 +341,5 @@ int wb_run_tables(wb_run *run)
 int wb_run_reload(wb_run *run)
 {
     int rc = survey_all(run, true, false, run->h->config.lock_timeout_ms);
-    return rc == 0 ? wb_run_load(run, run->history.with_text) : rc;
+    return rc == 0 ? wb_run_load(run) : rc;
 }

@@ -39,6 +39,7 @@ struct wbl_handle {
     wb_arena call;                     /* lives until the next call: report, findings, plan */
     wb_findings findings;
     wbl_report report;
+    wbl_error unasked;                 /* of a caller who wants no error */
 };
 
 typedef struct wb_run {
@@ -50,6 +51,7 @@ typedef struct wb_run {
     const char *who;                   /* user@host */
 
     bool writes;                       /* takes the lock, may create tables */
+    bool with_text;                    /* loads all of the history, also errors and notes */
     bool has_set;
     wb_source_set set;
     wb_graph graph;
@@ -73,7 +75,6 @@ typedef struct wb_run {
     size_t before_count;
     wb_arena catalogs[2];              /* the catalog at hand and the one before it: with many namespaces there are many */
     int catalog_at;                    /* which of them holds `before` */
-    bool remembers;                    /* the catalog is recorded after this run */
 } wb_run;
 
 /* In "run '... up'" */
@@ -84,8 +85,6 @@ static inline const char *wb_command_of(const wbl_handle *h)
 
 /* Another runner was faster: load again and plan anew. Never leaves the engine. */
 #define WB_AGAIN 1000
-/* Reconnects of one run before it gives up. */
-#define WB_RECONNECT_MAX 5
 /* Tags of our row operations, so that a failure tells which one it was. */
 enum { WB_TAG_LEDGER = 1, WB_TAG_HISTORY = 2, WB_TAG_PROGRESS = 3 };
 
@@ -98,12 +97,13 @@ int wb_take_check_options(wb_ctx *, const wbl_check_options *, wbl_check_options
 int wb_take_new_options(wb_ctx *, const wbl_new_options *, wbl_new_options *out);
 int wb_bad_call(wbl_error *, const char *what);                    /* WBL_E_INVALID */
 
-/* run.c, connect.c, compare.c: the phases */
-int wb_run_begin(wb_run *, wbl_handle *, wbl_error *err);
+/* run.c, connect.c, compare.c, resume.c, protect.c: the phases */
+int wb_run_begin(wb_run *, wbl_handle *, wbl_error *err);           /* err may be NULL; cx.err never is */
 int wb_run_end(wb_run *, int rc);                                  /* releases, fills the report's totals; returns rc */
 int wb_run_files(wb_run *, bool may_be_missing);
 int wb_run_open(wb_run *, bool writes);                            /* connect, survey, lock, choose the ledger */
-int wb_run_load(wb_run *, bool with_text);                         /* ledger and history rows, then the state */
+int wb_run_load(wb_run *);                                         /* ledger and history rows, then the state */
+int wb_run_start(wb_run *, bool files_may_be_missing, bool writes); /* files, open and load: what nearly every call begins with */
 int wb_run_reload(wb_run *);                                       /* after WB_AGAIN or a reconnect */
 int wb_run_tables(wb_run *);                                       /* creates what is missing */
 int wb_run_relock(wb_run *);                                       /* after a lost connection: reopen, lock, end our ghost */
@@ -112,7 +112,11 @@ int wb_run_script(wb_run *, wb_migration *, wb_script *);          /* load, read
 int wb_run_first_sight(wb_run *, wb_item *, wb_record *);          /* checksums of its file go into the record; the text is released */
 int wb_run_stored_down(wb_run *, wb_item *);                       /* its file is gone: a migration with the down script of the history */
 int wb_run_compare(wb_run *);                                      /* applied files against their checksums */
+int wb_run_resumed(wb_run *, wb_item *, const wb_script *);        /* resume.c: an error finding when what is done was changed */
+int wb_run_resumed_all(wb_run *);                                  /* the same for all that stopped half way, for validate */
+int wb_run_protect(wb_run *);                                      /* protect.c: error findings for scripts that would take the record away */
 int wb_run_pending_scripts(wb_run *);
+int wb_run_bad_file(wb_run *, const wb_migration *, int rc);       /* the error of its script as a finding: all are told at once */
 int wb_run_applied_requirements(wb_run *);                         /* before a down: what their files require */
 int wb_run_plan(wb_run *, const wbl_request *, enum wb_goal, bool is_preview);
 int wb_no_namespace(wb_run *, const char *name);                   /* fails, with the nearest one */
@@ -125,11 +129,19 @@ wb_ctx wb_run_quiet(wb_run *, wbl_error *scratch);                 /* a context 
 /* apply.c */
 int wb_apply(wb_run *);                                            /* WB_AGAIN: plan anew */
 
+/* A transaction of ledger and history rows alone. The end commits when rc is 0, else it rolls back and the error stays. */
+int wb_rows_begin(wb_run *, wb_ctx *);
+int wb_rows_end(wb_run *, wb_ctx *, int rc);
+static inline wb_script *wb_step_script(const wb_step *st) /* of a step whose migration is known */
+{
+    return st->direction == WBL_UP ? &st->item->migration->up : &st->item->migration->down;
+}
+
 /* verify.c */
 int wb_remember_start(wb_run *);
 int wb_remember(wb_run *, const char *ns);
 int wb_remember_stale(wb_run *);                                   /* a run that died before remembering */
-int wb_verify(wb_run *, const wbl_request *);
+int wb_verify(wb_run *);                                           /* the differences as findings */
 
 /* report.c */
 int wb_report_fill(wb_run *, bool with_migrations);
@@ -137,7 +149,6 @@ int wb_report_steps(wb_run *, bool with_sql);                      /* of the pla
 void wb_report_outcome(wb_run *, const wb_step *, int outcome, int64_t duration_ms); /* one step has ended */
 void wb_report_rest(wb_run *);                                     /* the state of the steps that did not run */
 int wb_report_attempts(wb_run *, uint64_t limit);
-void wb_report_migration(const wb_run *, const wb_item *, wbl_migration *out);
 void wb_report_step(const wb_run *, const wb_step *, wbl_migration *out);
 
 #endif

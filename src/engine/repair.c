@@ -28,30 +28,14 @@ static int start(struct editor *e)
 {
     if (e->is_open)
         return 0;
-    const wb_txn txn = { .fuse = "" };
     int rc = wb_run_tables(e->run);
     if (rc == 0)
-        rc = e->run->h->driver->begin(&e->run->cx, e->run->h->session, &txn);
+        rc = wb_rows_begin(e->run, &e->run->cx);
     e->is_open = rc == 0;
     return rc;
 }
 
-static int finish(struct editor *e, int rc)
-{
-    wb_sync done;
-    const wb_driver *d = e->run->h->driver;
-    if (!e->is_open)
-        return rc;
-    if (rc == 0)
-        rc = d->commit(&e->run->cx, e->run->h->session);
-    if (rc == 0)
-        return d->sync(&e->run->cx, e->run->h->session, &done);
-    wbl_error scratch;
-    wb_ctx quiet = wb_run_quiet(e->run, &scratch);
-    (void)d->rollback(&quiet, e->run->h->session);
-    (void)d->sync(&quiet, e->run->h->session, &done);
-    return rc;
-}
+static int finish(struct editor *e, int rc) { return e->is_open ? wb_rows_end(e->run, &e->run->cx, rc) : rc; }
 
 static int edit(struct editor *e, const wb_item *it, wb_change_kind kind, const char *after)
 {
@@ -77,16 +61,12 @@ static int note(struct editor *e, wb_item *it, const char *action, const char *s
 
 /* ---- force and baseline ---- */
 
-static int prepare(wb_run *run, wbl_handle *h, bool needs_files, bool changes, wbl_error *err)
+static int prepare(wb_run *run, wbl_handle *h, bool files_may_be_missing, bool changes, wbl_error *err)
 {
     int rc = wb_run_begin(run, h, err);
     if (rc == 0 && changes)
         rc = refuse_protected(run, "changes what is recorded of");
-    if (rc == 0)
-        rc = wb_run_files(run, !needs_files);
-    if (rc == 0)
-        rc = wb_run_open(run, changes);
-    return rc == 0 ? wb_run_load(run, false) : rc;
+    return rc == 0 ? wb_run_start(run, files_may_be_missing, changes) : rc;
 }
 
 static int choose_ns(wb_run *run, const char *ns, size_t *index)
@@ -179,12 +159,11 @@ static int force_single(struct editor *e, size_t ns, const char *key, wb_item *t
 
 static int set_version(wbl_handle *h, const char *ns, const char *version, const char *action, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     wb_run run;
     if (!h || !version)
         return wb_bad_call(err, h ? "which version?" : "no handle");
     bool is_force = strcmp(action, "force") == 0;
-    int rc = prepare(&run, h, false, true, err ? err : &room_for_error);
+    int rc = prepare(&run, h, true, true, err);
     size_t index = 0;
     const char *key = NULL;
     if (rc == 0)
@@ -270,7 +249,8 @@ static int seal(wb_run *run, const wb_script *s, uint32_t statement, char hex[65
     sql.first_line = s->first_line;
     int rc = wb_statement_find(&run->cx, &sql, s->text, s->len, statement, &found);
     if (rc == 0)
-        wb_sql_token_hash(&sql, s->text, found.has_copy_data ? found.copy_offset + found.copy_len : found.offset + found.len, hex);
+        wb_sql_token_hash_to(&sql, s->text, s->len,
+                             found.has_copy_data ? found.copy_offset + found.copy_len : found.offset + found.len, hex);
     else
         wb_at(&run->cx, s->shown ? s->shown : "", 0, 0);
     return rc;
@@ -282,6 +262,8 @@ static int seal_done(wb_run *run, wb_item *it, uint32_t statement, const char **
 {
     char hex[65];
     int rc = 0;
+    if (it->migration && it->migration->is_code)
+        return 0;
     bool has_file = it->migration && (it->is_reverting ? it->migration->down.exists : it->migration->up.exists);
     if (!has_file && it->is_reverting && it->stored_down)
         rc = wb_run_stored_down(run, it);
@@ -400,11 +382,10 @@ static int no_version(wb_run *run, size_t ns, const char *version)
 
 int wbl_repair(wbl_handle *h, const char *ns, const char *version, int action, uint32_t statement, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     wb_run run;
     if (!h)
         return wb_bad_call(err, "no handle");
-    int rc = prepare(&run, h, true, action != WBL_REPAIR_SHOW, err ? err : &room_for_error);
+    int rc = prepare(&run, h, false, action != WBL_REPAIR_SHOW, err);
     struct editor e = { .run = &run };
     if (action == WBL_REPAIR_SHOW) {
         for (size_t i = 0; rc == 0 && i < run.state.count; i++)
@@ -436,19 +417,19 @@ int wbl_repair(wbl_handle *h, const char *ns, const char *version, int action, u
 
 int wbl_drop(wbl_handle *h, const char *confirm, wbl_error *err)
 {
-    wbl_error room_for_error = { 0 };
     wb_run run;
     if (!h)
         return wb_bad_call(err, "no handle");
-    int rc = wb_run_begin(&run, h, err ? err : &room_for_error);
-    run.set = (wb_source_set){ .mem = run.mem };
+    int rc = wb_run_begin(&run, h, err);
     if (rc == 0)
         rc = refuse_protected(&run, "drops everything of");
     if (rc == 0)
         rc = wb_run_open(&run, true);
-    if (rc == 0 && (!confirm || strcmp(confirm, h->session->server.database) != 0)) {
-        rc = wb_fail(&run.cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "this drops every object in %s%s%s", h->session->server.database,
-                     h->session->server.schema[0] ? ", schema " : "", h->session->server.schema);
+    if (rc == 0 && (!confirm || !*confirm || strcmp(confirm, h->session->server.database) != 0)) {
+        const wb_server *v = &h->session->server;
+        bool has_schema = v->schema[0] && strcmp(v->schema, v->database) != 0; /* on MySQL they are one */
+        rc = wb_fail(&run.cx, WBL_E_REFUSED, WBL_EFFECT_NONE, "this drops every object in %s%s%s", v->database,
+                     has_schema ? ", schema " : "", has_schema ? v->schema : "");
         wb_hint(&run.cx, "Confirm with the name of the database: --confirm %s", h->session->server.database);
     }
     if (rc == 0)

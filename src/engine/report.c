@@ -12,7 +12,7 @@
 
 /* ---- filling ---- */
 
-void wb_report_migration(const wb_run *run, const wb_item *it, wbl_migration *out)
+static void report_migration(const wb_run *run, const wb_item *it, wbl_migration *out)
 {
     const wb_migration *m = it->migration;
     const wb_graph_ns *ns = &run->graph.namespaces[it->ns_index];
@@ -40,16 +40,15 @@ void wb_report_migration(const wb_run *run, const wb_item *it, wbl_migration *ou
 
 void wb_report_step(const wb_run *run, const wb_step *st, wbl_migration *out)
 {
-    wb_report_migration(run, st->item, out);
-    const wb_migration *m = st->item->migration;
+    report_migration(run, st->item, out);
     out->direction = st->direction;
     out->protocol = st->protocol;
     out->reason = st->reason;
     out->is_out_of_order = st->is_out_of_order;
     out->duration_ms = -1;
-    if (!m)
+    if (!st->item->migration)
         return;
-    const wb_script *s = st->direction == WBL_UP ? &m->up : &m->down;
+    const wb_script *s = wb_step_script(st);
     out->path = s->shown;
     out->statements = s->info ? s->info->facts.statement_count : 0;
 }
@@ -85,7 +84,7 @@ int wb_report_fill(wb_run *run, bool with_migrations)
     r->namespaces = ns;
     r->namespace_count = (uint32_t)run->graph.count;
     for (size_t i = 0; with_migrations && i < run->state.count; i++)
-        wb_report_migration(run, &run->state.items[i], &m[i]);
+        report_migration(run, &run->state.items[i], &m[i]);
     r->migrations = with_migrations ? m : NULL;
     r->migration_count = with_migrations ? (uint32_t)run->state.count : 0;
     return 0;
@@ -106,7 +105,7 @@ int wb_report_steps(wb_run *run, bool with_sql)
         const wb_step *st = &run->plan.steps[i];
         wb_report_step(run, st, &m[n]);
         if (with_sql && st->item->migration) {
-            const wb_script *s = st->direction == WBL_UP ? &st->item->migration->up : &st->item->migration->down;
+            const wb_script *s = wb_step_script(st);
             m[n].script = s->text ? wb_arena_str(run->mem, s->text, s->len) : NULL;
         }
     }
@@ -130,7 +129,7 @@ void wb_report_outcome(wb_run *run, const wb_step *st, int outcome, int64_t dura
     m->outcome = outcome;
     m->duration_ms = duration_ms;
     if (outcome == WBL_OUTCOME_FAILED || outcome == WBL_OUTCOME_UNKNOWN) /* without memory the report's error says it */
-        m->error = run->cx.err ? wb_arena_dup(run->mem, run->cx.err->message) : NULL;
+        m->error = wb_arena_dup(run->mem, run->cx.err->message);
 }
 
 /* A redo reverts what it then applies: what did not run stands as the steps before it have left it. */
@@ -142,6 +141,12 @@ void wb_report_rest(wb_run *run)
         if (m->outcome == WBL_OUTCOME_PENDING)
             m->state = now.state;
     }
+}
+
+static const char *protocol_text(int protocol)
+{
+    static const char *const names[] = { NULL, "atomic", "stepwise", "converge" };
+    return protocol >= 0 && (size_t)protocol < WB_COUNT(names) ? names[protocol] : NULL;
 }
 
 int wb_report_attempts(wb_run *run, uint64_t limit)
@@ -158,9 +163,7 @@ int wb_report_attempts(wb_run *run, uint64_t limit)
                               .action = r->action, .state = r->state, .started_at = r->started_at, .error = r->error,
                               .who = r->who, .tool = r->tool, .note = r->note, .statements = r->statements,
                               .statements_begun = r->begun, .statements_done = r->done, .duration_ms = r->duration_ms,
-                              .protocol = r->protocol == WBL_PROTOCOL_ATOMIC     ? "atomic"
-                                          : r->protocol == WBL_PROTOCOL_STEPWISE ? "stepwise"
-                                                                                 : NULL };
+                              .protocol = protocol_text(r->protocol) };
     }
     run->h->report.attempts = a;
     run->h->report.attempt_count = (uint32_t)n;
@@ -235,12 +238,6 @@ static const char *state_text(int state)
 {
     static const char *const names[] = { "pending", "applied", "failed", "unknown", "skipped", "missing", "disabled" };
     return state >= 0 && (size_t)state < WB_COUNT(names) ? names[state] : "unknown";
-}
-
-static const char *protocol_text(int protocol)
-{
-    static const char *const names[] = { NULL, "atomic", "stepwise", "converge" };
-    return protocol >= 0 && (size_t)protocol < WB_COUNT(names) ? names[protocol] : NULL;
 }
 
 static const char *outcome_text(int outcome)
@@ -367,6 +364,39 @@ static void write_attempts(struct writer *w, const wbl_report *r)
     close_(w, ']');
 }
 
+static void write_steps(struct writer *w, const wbl_report *r)
+{
+    text(w, "plan_hash", r->plan_hash);
+    open_(w, "steps", '[');
+    for (uint32_t i = 0; i < r->step_count; i++)
+        write_migration(w, &r->steps[i], true);
+    close_(w, ']');
+    number(w, "done", r->done_count);
+}
+
+static void write_settings(struct writer *w, const wbl_report *r)
+{
+    open_(w, "settings", '[');
+    for (uint32_t i = 0; i < r->setting_count; i++) {
+        open_(w, NULL, '{');
+        text(w, "key", r->settings[i].key);
+        text(w, "value", r->settings[i].value);
+        text(w, "origin", r->settings[i].origin);
+        close_(w, '}');
+    }
+    close_(w, ']');
+}
+
+static void write_paths(struct writer *w, const wbl_report *r)
+{
+    open_(w, "paths", '[');
+    for (uint32_t i = 0; i < r->path_count; i++) {
+        comma(w);
+        wb_buf_json(w->b, r->paths[i], strlen(r->paths[i]));
+    }
+    close_(w, ']');
+}
+
 static const char *code_text(int code)
 {
     static const struct { int code; const char *text; } names[] = {
@@ -446,35 +476,14 @@ int wbl_report_json(const wbl_report *r, const char *what, const wbl_error *fail
         optional(&w, "url", r->url);
         optional(&w, "profile", r->profile);
     }
-    if (is_about(what, "plan up down goto redo")) {
-        text(&w, "plan_hash", r->plan_hash);
-        open_(&w, "steps", '[');
-        for (uint32_t i = 0; i < r->step_count; i++)
-            write_migration(&w, &r->steps[i], true);
-        close_(&w, ']');
-        number(&w, "done", r->done_count);
-    }
+    if (is_about(what, "plan up down goto redo"))
+        write_steps(&w, r);
     if (is_about(what, "history"))
         write_attempts(&w, r);
-    if (r->setting_count) {
-        open_(&w, "settings", '[');
-        for (uint32_t i = 0; i < r->setting_count; i++) {
-            open_(&w, NULL, '{');
-            text(&w, "key", r->settings[i].key);
-            text(&w, "value", r->settings[i].value);
-            text(&w, "origin", r->settings[i].origin);
-            close_(&w, '}');
-        }
-        close_(&w, ']');
-    }
-    if (r->path_count) {
-        open_(&w, "paths", '[');
-        for (uint32_t i = 0; i < r->path_count; i++) {
-            comma(&w);
-            wb_buf_json(&b, r->paths[i], strlen(r->paths[i]));
-        }
-        close_(&w, ']');
-    }
+    if (r->setting_count)
+        write_settings(&w, r);
+    if (r->path_count)
+        write_paths(&w, r);
     write_findings(&w, r);
     number(&w, "applied", r->applied_total);
     number(&w, "duration_ms", r->duration_ms);

@@ -26,28 +26,27 @@ static void on_notice(void *user, const char *severity, const char *text)
     wb_run_event(user, &e);
 }
 
-static void on_progress(void *user, const char *phase, uint64_t done, uint64_t total)
+/* Of the step at hand, if any. */
+static void step_event(wb_run *run, wbl_event *e)
 {
-    wb_run *run = user;
-    wbl_migration m = { 0 };
-    wbl_event e = { .kind = WBL_EVENT_PROGRESS, .text = phase, .done = done, .total = total };
+    wbl_migration m;
     if (run->step_index < run->plan.count) {
         wb_report_step(run, &run->plan.steps[run->step_index], &m);
-        e.migration = &m;
+        e->migration = &m;
     }
-    wb_run_event(run, &e);
+    wb_run_event(run, e);
+}
+
+static void on_progress(void *user, const char *phase, uint64_t done, uint64_t total)
+{
+    wbl_event e = { .kind = WBL_EVENT_PROGRESS, .text = phase, .done = done, .total = total };
+    step_event(user, &e);
 }
 
 static void on_waiting(void *user, const char *text)
 {
-    wb_run *run = user;
-    wbl_migration m = { 0 };
     wbl_event e = { .kind = WBL_EVENT_WAITING, .text = text };
-    if (run->step_index < run->plan.count) {
-        wb_report_step(run, &run->plan.steps[run->step_index], &m);
-        e.migration = &m;
-    }
-    wb_run_event(run, &e);
+    step_event(user, &e);
 }
 
 static const char *who_am_i(wb_arena *mem)
@@ -64,8 +63,9 @@ static const char *who_am_i(wb_arena *mem)
 
 int wb_run_begin(wb_run *run, wbl_handle *h, wbl_error *err)
 {
-    if (err)
-        wb_error_clear(err);
+    if (!err)
+        err = &h->unasked;
+    wb_error_clear(err);
     *run = (wb_run){ .h = h, .mem = &h->call, .started_ms = wb_now_ms() };
     run->cx = (wb_ctx){ .err = err, .cancel = &h->cancel, .notice = on_notice, .progress = on_progress,
                         .waiting = on_waiting, .user = run };
@@ -83,15 +83,18 @@ int wb_run_begin(wb_run *run, wbl_handle *h, wbl_error *err)
 static void advise(wb_run *run)
 {
     static const struct {
-        const char *sqlstate, *hint;
+        const char *sqlstate;
+        int32_t native;                /* 0: whatever it is */
+        const char *hint;
     } rows[] = {
-        { "42501", "Grant the role what is missing: to read and write ledger and history, and CREATE on their schema for the first run." },
-        { "25006", "The database, the role or the server is set to read only: connect to one that can be written." },
-        { "3F000", "Create the schema, or name one that exists: search_path in the URL, or --ledger SCHEMA.NAME." },
+        { "42501", 0, "Grant the role what is missing: to read and write ledger and history, and CREATE on their schema for the first run." },
+        { "42000", 1142, "Grant the user what is missing: to read and write ledger and history, and CREATE for the first run." },
+        { "25006", 0, "The database, the role or the server is set to read only: connect to one that can be written." },
+        { "3F000", 0, "Create the schema, or name one that exists: search_path in the URL, or --ledger SCHEMA.NAME." },
     };
     const wbl_error *err = run->cx.err;
-    for (size_t i = 0; err && !err->file[0] && !err->hint[0] && i < WB_COUNT(rows); i++)
-        if (strcmp(err->sqlstate, rows[i].sqlstate) == 0)
+    for (size_t i = 0; !err->file[0] && !err->hint[0] && i < WB_COUNT(rows); i++)
+        if (strcmp(err->sqlstate, rows[i].sqlstate) == 0 && (!rows[i].native || rows[i].native == err->native))
             wb_hint(&run->cx, "%s", rows[i].hint);
 }
 
@@ -251,11 +254,11 @@ static int make_state(wb_run *run)
                          &run->state);
 }
 
-int wb_run_load(wb_run *run, bool with_text)
+int wb_run_load(wb_run *run)
 {
     wb_select wanted[3];
     size_t n = 0;
-    run->history.with_text = with_text;
+    run->history.with_text = run->with_text;
     run->snapshots.heads_only = true;
     if (run->has_ledger)
         wb_ledger_select(&run->ledger, &wanted[n++]);
@@ -272,14 +275,17 @@ int wb_run_load(wb_run *run, bool with_text)
     return rc == 0 ? make_state(run) : rc;
 }
 
+int wb_run_start(wb_run *run, bool files_may_be_missing, bool writes)
+{
+    int rc = wb_run_files(run, files_may_be_missing);
+    if (rc == 0)
+        rc = wb_run_open(run, writes);
+    return rc == 0 ? wb_run_load(run) : rc;
+}
+
 int wb_no_namespace(wb_run *run, const char *name)
 {
-    const char **names = wb_arena_get(run->mem, (run->graph.count + 1) * sizeof *names);
-    if (!names)
-        return wb_nomem(&run->cx);
-    for (size_t i = 0; i < run->graph.count; i++)
-        names[i] = run->graph.namespaces[i].name;
-    const char *near = wb_nearest(name, names, run->graph.count);
+    const char *near = wb_nearest(name, run->graph.names, run->graph.count);
     int rc = wb_fail(&run->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "there is no namespace %s", name);
     if (near)
         wb_hint(&run->cx, "Did you mean %s?", near);
@@ -308,7 +314,7 @@ static int put_variables(wb_run *run, wb_script *s)
     if (rc == 0 && !p)
         rc = wb_nomem(&run->cx);
     if (rc != 0) {
-        if (run->cx.err && !run->cx.err->file[0] && s->shown)
+        if (!run->cx.err->file[0] && s->shown)
             wb_at(&run->cx, s->shown, run->cx.err->line, run->cx.err->column);
         return rc;
     }
@@ -356,32 +362,42 @@ int wb_run_applied_requirements(wb_run *run)
     return 0;
 }
 
+int wb_run_bad_file(wb_run *run, const wb_migration *m, int rc)
+{
+    const wbl_error *err = run->cx.err;
+    wbl_finding *f = rc == WBL_E_NOMEM ? NULL : wb_finding_add(&run->cx, &run->h->findings, WBL_ERROR, "bad-file", "%s", err->message);
+    if (!f)
+        return WBL_E_NOMEM;
+    f->ns = m->ns;
+    f->version = m->version;
+    f->name = m->name;
+    f->file = wb_arena_dup(run->mem, err->file);
+    f->line = err->line;
+    f->column = err->column;
+    f->hint = err->hint[0] ? wb_arena_dup(run->mem, err->hint) : NULL;
+    return 0;
+}
+
 int wb_run_pending_scripts(wb_run *run)
 {
-    int first = 0;
+    int failed = 0;
+    wbl_error first;
     for (size_t i = 0; i < run->state.count; i++) {
         wb_item *it = &run->state.items[i];
         if (!it->migration || it->state == WBL_STATE_APPLIED || it->state == WBL_STATE_DISABLED ||
             !run->graph.namespaces[it->ns_index].is_enabled || run->graph.namespaces[it->ns_index].is_reported_only)
             continue;
         int rc = wb_run_script(run, it->migration, &it->migration->up);
-        if (rc == WBL_E_NOMEM)
-            return rc;
-        if (rc != 0 && run->cx.err) { /* every faulty file is told at once */
-            wbl_finding *f = wb_finding_add(&run->cx, &run->h->findings, WBL_ERROR, "bad-file", "%s", run->cx.err->message);
-            if (!f)
-                return WBL_E_NOMEM;
-            f->ns = it->ns;
-            f->version = it->version;
-            f->name = it->name;
-            f->file = wb_arena_dup(run->mem, run->cx.err->file);
-            f->line = run->cx.err->line;
-            f->column = run->cx.err->column;
+        if (rc != 0 && wb_run_bad_file(run, it->migration, rc) != 0)
+            return WBL_E_NOMEM;
+        if (rc != 0 && failed == 0) {
+            failed = rc;
+            first = *run->cx.err;
         }
-        if (first == 0)
-            first = rc;
     }
-    return first;
+    if (failed != 0)
+        *run->cx.err = first;
+    return failed;
 }
 
 /* ---- plan ---- */
@@ -483,7 +499,7 @@ static int foresee_all(wb_run *run)
     for (size_t i = 0; rc == 0 && run->h->driver->foresee && i < run->plan.count; i++) {
         const wb_step *st = &run->plan.steps[i];
         const wb_migration *m = st->item->migration;
-        const wb_script *s = !m ? NULL : st->direction == WBL_UP ? &m->up : &m->down;
+        const wb_script *s = m ? wb_step_script(st) : NULL;
         if (!s || !s->text || m->is_code)
             continue;
         struct foresight f = { run, st, s };
@@ -492,6 +508,43 @@ static int foresee_all(wb_run *run)
         rc = wb_split(&run->cx, &sql, s->text, s->len, true, foresee_statement, &f);
     }
     return rc;
+}
+
+/* The error for what was found since `since`: its first one, since all are shown. */
+static int fail_as_found(wb_run *run, size_t since, int code)
+{
+    const wb_findings *found = &run->h->findings;
+    if (found->count == since)
+        return 0;
+    const wbl_finding *first = &found->items[since];
+    int rc = wb_fail(&run->cx, code, WBL_EFFECT_NONE, "%s", first->message);
+    wb_hint(&run->cx, "%s", first->hint);
+    wb_at(&run->cx, first->file ? first->file : "", first->line, first->column);
+    return rc;
+}
+
+/* Steps that go on with an earlier attempt: is what is done still what the script says? All of them are told. */
+static int check_resumed(wb_run *run)
+{
+    size_t since = run->h->findings.count;
+    for (size_t i = 0; i < run->plan.count; i++) {
+        wb_step *st = &run->plan.steps[i];
+        wb_migration *m = st->item->migration;
+        if (!m || m->is_code || !st->item->resume_done || st->item->is_reverting != (st->direction == WBL_DOWN))
+            continue;
+        int rc = wb_run_resumed(run, st->item, st->direction == WBL_UP ? &m->up : &m->down);
+        if (rc != 0)
+            return rc;
+    }
+    return fail_as_found(run, since, WBL_E_DRIFT);
+}
+
+/* Before anything is sent, since what runs statement by statement can't be rolled back. */
+static int check_record_safe(wb_run *run)
+{
+    size_t since = run->h->findings.count;
+    int rc = wb_run_protect(run);
+    return rc != 0 ? rc : fail_as_found(run, since, WBL_E_INVALID);
 }
 
 int wb_run_plan(wb_run *run, const wbl_request *q, enum wb_goal goal, bool is_preview)
@@ -519,18 +572,20 @@ int wb_run_plan(wb_run *run, const wbl_request *q, enum wb_goal goal, bool is_pr
         wb_step *st = &run->plan.steps[i];
         if (st->is_stored_down)
             rc = wb_run_stored_down(run, st->item);
-        else if (st->direction == WBL_DOWN && st->item->migration)
-            rc = wb_run_script(run, st->item->migration, &st->item->migration->down);
-        else if (st->direction == WBL_UP && st->item->migration)
-            rc = wb_run_script(run, st->item->migration, &st->item->migration->up);
+        else if (st->item->migration)
+            rc = wb_run_script(run, st->item->migration, wb_step_script(st));
         if (rc == 0 && st->item->migration)
-            rc = look_at_cover(run, st->direction == WBL_UP ? &st->item->migration->up : &st->item->migration->down);
+            rc = look_at_cover(run, wb_step_script(st));
         if (rc == 0 && st->direction == WBL_UP && !wb_ledger_fits(&run->ledger, st->item->key))
             rc = refuse_version(run, st);
     }
     const wb_protocol_rules rules = { .caps = run->h->session->caps, .is_pooled = run->h->session->server.is_pooled,
                                       .dialect = run->sql.dialect };
     if (rc == 0)
+        rc = check_resumed(run);
+    if (rc == 0)
         rc = wb_plan_protocols(&run->cx, run->mem, &rules, found, &run->plan);
+    if (rc == 0)
+        rc = check_record_safe(run);
     return rc == 0 && is_preview ? foresee_all(run) : rc;
 }

@@ -62,6 +62,7 @@ static int replace(wb_ctx *cx, wb_session *s, const wb_ledger *l, const char *ve
 
 static int change(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change *c, uint32_t tag)
 {
+    const char *target = c->direction == WBL_UP ? c->key : c->after ? c->after : "-1";
     switch (c->kind) {
     case WB_CHANGE_APPLY:
     case WB_CHANGE_FINISH_APPLY:
@@ -70,13 +71,13 @@ static int change(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change
     case WB_CHANGE_FINISH_REVERT:
         return move(cx, s, l, c, c->after, false, tag);
     case WB_CHANGE_BEGIN: /* as the original: the target version, dirty, while it is under way */
-        return move(cx, s, l, c, c->direction == WBL_UP ? c->key : c->after ? c->after : "-1", true, tag);
+        return move(cx, s, l, c, target, true, tag);
     case WB_CHANGE_MARK_FAILED:
         if (!c->has_effect)
             return 0;
-        return move(cx, s, l, c, c->direction == WBL_UP ? c->key : c->after ? c->after : "-1", true, tag);
+        return move(cx, s, l, c, target, true, tag);
     case WB_CHANGE_DOUBT:
-        return replace(cx, s, l, c->direction == WBL_UP ? c->key : c->after ? c->after : "-1", tag);
+        return replace(cx, s, l, target, tag);
     case WB_CHANGE_CLEAN:
         return move(cx, s, l, c, c->before && strcmp(c->before, "-1") != 0 ? c->before : NULL, false, tag);
     }

@@ -11,7 +11,7 @@
 
 static const wb_column columns[] = {
     { .name = "seq", .type = WB_TYPE_SERIAL, .not_null = true, .is_key = true },
-    { .name = "id", .type = WB_TYPE_VARCHAR, .length = 36, .not_null = true },
+    { .name = "id", .type = WB_TYPE_VARCHAR, .length = 36, .not_null = true, .is_unique = true },
     { .name = "run_id", .type = WB_TYPE_VARCHAR, .length = 36, .not_null = true },
     { .name = "ledger", .type = WB_TYPE_TEXT, .not_null = true },
     { .name = "namespace", .type = WB_TYPE_TEXT, .not_null = true },

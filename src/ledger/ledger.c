@@ -13,7 +13,7 @@
 
 static const wb_shape *const shapes[] = { &wb_shape_native, &wb_shape_axcom, &wb_shape_golang_migrate };
 
-const wb_shape *wb_shape_by_profile(const char *profile)
+static const wb_shape *shape_by_profile(const char *profile)
 {
     if (strcmp(profile, "promenade") == 0) /* the native shape is the one that promenade documents */
         return &wb_shape_native;
@@ -31,7 +31,7 @@ static const wb_column *find_column(const wb_table *t, const char *name)
     return NULL;
 }
 
-const wb_shape *wb_shape_of_table(const wb_table *t)
+static const wb_shape *shape_of_table(const wb_table *t)
 {
     for (size_t i = 0; i < WB_COUNT(shapes); i++) {
         bool fits = true;
@@ -123,13 +123,13 @@ int wb_ledger_own(wb_ctx *cx, const wb_table *found, const wb_table *wanted)
 int wb_ledger_choose(wb_ctx *cx, wb_arena *mem, const wb_table *found, const char *profile, bool wants_numeric,
                      wb_ledger *out)
 {
-    const wb_shape *wanted = profile ? wb_shape_by_profile(profile) : NULL;
+    const wb_shape *wanted = profile ? shape_by_profile(profile) : NULL;
     if (profile && !wanted)
         return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no profile \"%s\"; this version knows native, promenade, axcom, golang-migrate",
                        profile);
     *out = (wb_ledger){ .mem = mem, .cx = cx };
     if (found->exists) {
-        const wb_shape *shape = wb_shape_of_table(found);
+        const wb_shape *shape = shape_of_table(found);
         if (found->is_view)
             return refuse_view(cx, found);
         if (!shape)
@@ -254,14 +254,6 @@ void wb_ledger_select(wb_ledger *l, wb_select *out)
 int wb_ledger_change(wb_ctx *cx, wb_session *s, const wb_ledger *l, const wb_change *c, uint32_t tag)
 {
     return l->shape->change(cx, s, l, c, tag);
-}
-
-const wb_ledger_row *wb_ledger_find(const wb_ledger *l, const char *ns, const char *key)
-{
-    for (size_t i = 0; i < l->row_count; i++)
-        if (strcmp(l->rows[i].key, key) == 0 && strcmp(l->rows[i].ns, ns) == 0)
-            return &l->rows[i];
-    return NULL;
 }
 
 /* ---- locks ---- */

@@ -45,7 +45,6 @@ typedef struct wb_ledger {
 struct wb_shape {
     const char *profile;               /* "native" */
     bool is_single_row, has_dirty, dirty_is_failed, has_namespaces;
-    size_t ns_max;                     /* 0: no limit */
     const char *const *needs;          /* columns that make the shape; ends with NULL */
     const char *const *lacks;          /* columns that make it another one; ends with NULL */
     const wb_column *columns;          /* to create it */
@@ -58,8 +57,6 @@ struct wb_shape {
 };
 
 /* The table of shapes: one line each. */
-const wb_shape *wb_shape_by_profile(const char *profile);              /* NULL: not known */
-const wb_shape *wb_shape_of_table(const wb_table *);                   /* NULL: no shape that we know */
 extern const wb_shape wb_shape_native, wb_shape_axcom, wb_shape_golang_migrate;
 
 /* Chooses shape and table after a survey. wants_numeric: versions beyond 64 bits exist. */
@@ -69,7 +66,6 @@ int wb_ledger_own(wb_ctx *, const wb_table *found, const wb_table *wanted);
 bool wb_ledger_fits(const wb_ledger *, const char *key);               /* the column holds this version */
 void wb_ledger_select(wb_ledger *, wb_select *out);                    /* reads rows into the ledger */
 int wb_ledger_change(wb_ctx *, wb_session *, const wb_ledger *, const wb_change *, uint32_t tag);
-const wb_ledger_row *wb_ledger_find(const wb_ledger *, const char *ns, const char *key);
 
 /* Our own lock: one for each ledger table name of a database, so that no spelling of a schema gives two keys. */
 const char *wb_ledger_lock_text(wb_arena *, const char *table_name);

@@ -104,7 +104,6 @@ const wb_shape wb_shape_native = {
     .has_dirty = true,
     .dirty_is_failed = true,
     .has_namespaces = true,
-    .ns_max = 50,
     .needs = needs,
     .lacks = lacks,
     .columns = columns,

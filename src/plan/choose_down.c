@@ -101,12 +101,8 @@ static int tell_needed(reverter *r, const wb_demand *d, const char *what)
     r->is_refused |= !p->request->force;
     wbl_finding *f = wb_finding_add(p->cx, p->found, p->request->force ? WBL_WARNING : WBL_ERROR, "needed-by",
                                     "%s, which would be reverted under it%s", who, what);
-    if (!f)
+    if (wb_demand_tell(f, p->graph, d) != 0)
         return WBL_E_NOMEM;
-    f->ns = p->graph->namespaces[d->ns_index].name;
-    f->version = d->item ? d->item->version : NULL;
-    f->name = d->item ? d->item->name : NULL;
-    f->file = wb_demand_file(d);
     return wb_tell_hint(p->cx, p->found, f, "Revert %s first, or say --force.", f->ns);
 }
 
@@ -151,20 +147,28 @@ static int look_at_dependents(reverter *r)
     return rc;
 }
 
-/* A half applied one stands on what would go. */
+/* A half applied one stands on what would go; and where nothing would, it is what `down` is meant for. */
 static int look_at_half_done(reverter *r)
 {
     wb_pick *p = r->p;
     size_t since = p->found->count;
+    bool is_any = false;
+    for (size_t ns = 0; ns < p->graph->count; ns++)
+        is_any = is_any || r->going[ns];
+    bool is_meant = !is_any && p->request->goal == WB_GOAL_DOWN;
     for (size_t i = 0; i < p->state->count && !p->request->force; i++) {
         const wb_item *it = &p->state->items[i];
-        if (it->state != WBL_STATE_FAILED || it->resume_done == 0 || it->is_reverting || !r->going[it->ns_index])
+        if (it->state != WBL_STATE_FAILED || it->resume_done == 0 || it->is_reverting ||
+            !(r->going[it->ns_index] || (is_meant && p->is_selected[it->ns_index])))
             continue;
         wbl_finding *f = wb_finding_add(p->cx, p->found, WBL_ERROR, "half-applied",
                                         WB_LABEL " is half applied: it failed at statement %u", WB_LABEL_OF(it),
                                         it->resume_done + 1);
         if (wb_tell_item(f, it, it->migration ? it->migration->up.shown : NULL) != 0 ||
-            wb_tell_hint(p->cx, p->found, f, "Finish it with `%s up`, or say --force.", p->command) != 0)
+            (is_meant ? wb_tell_hint(p->cx, p->found, f,
+                                     "Finish it with `%s up`; or undo by hand what is there, and say `%s repair " WB_LABEL
+                                     " --mark-reverted`.", p->command, p->command, WB_LABEL_OF(it))
+                      : wb_tell_hint(p->cx, p->found, f, "Finish it with `%s up`, or say --force.", p->command)) != 0)
             return WBL_E_NOMEM;
     }
     return wb_tell_errors(p->found, since)

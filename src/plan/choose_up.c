@@ -20,7 +20,6 @@ typedef struct puller {
     size_t *items, item_count;   /* worklist: wanted items whose requirements were not looked at */
     size_t *spaces, space_count; /* the same for namespaces */
     size_t late_errors, refusals;
-    int rc;
 } puller;
 
 static bool is_applied_after(const wb_pick *p, const wb_item *it)
@@ -36,7 +35,7 @@ static bool is_runnable(const wb_item *it)
            (it->state == WBL_STATE_PENDING || it->state == WBL_STATE_FAILED || was_skipped);
 }
 
-bool wb_pick_may_run(const wb_pick *p, const wb_item *it)
+static bool may_run(const wb_pick *p, const wb_item *it)
 {
     return is_runnable(it) && (it->migration->up.exists || p->request->single_row_ledger);
 }
@@ -109,7 +108,7 @@ static int want(puller *u, size_t ns, size_t until)
     for (; u->reached[ns] < until; u->reached[ns]++) {
         size_t i = u->reached[ns];
         wb_item *it = &u->p->state->items[i];
-        if (!wb_pick_may_run(u->p, it))
+        if (!may_run(u->p, it))
             continue;
         if (it->state == WBL_STATE_SKIPPED)
             it->state = WBL_STATE_PENDING;
@@ -137,12 +136,8 @@ static int tell_demand(puller *u, const wb_demand *d, const char *code, const ch
     if (!who || !why)
         return wb_nomem(p->cx);
     wbl_finding *f = wb_finding_add(p->cx, p->found, WBL_ERROR, code, "%s, %s", who, why);
-    if (!f)
+    if (wb_demand_tell(f, p->graph, d) != 0)
         return WBL_E_NOMEM;
-    f->ns = p->graph->namespaces[d->ns_index].name;
-    f->version = d->item ? d->item->version : NULL;
-    f->name = d->item ? d->item->name : NULL;
-    f->file = wb_demand_file(d);
     f->hint = hint;
     return 0;
 }

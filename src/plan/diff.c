@@ -40,8 +40,6 @@ static bool split_lines(wb_arena *mem, wb_str s, text *out)
     return true;
 }
 
-static bool is_same(wb_str a, wb_str b) { return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0); }
-
 static void show(differ *d, char sign, wb_str line)
 {
     if (d->shown == LINES_SHOWN) {
@@ -74,12 +72,12 @@ static bool compare(wb_arena *mem, differ *d, const wb_str *a, size_t n, const w
         for (size_t j = m; j-- > 0;) {
             uint16_t *here = &length[i * (m + 1) + j];
             uint16_t below = here[m + 1], right = here[1];
-            *here = is_same(a[i], b[j]) ? (uint16_t)(here[m + 2] + 1) : below > right ? below : right;
+            *here = wb_str_same(a[i], b[j]) ? (uint16_t)(here[m + 2] + 1) : below > right ? below : right;
         }
     size_t i = 0, j = 0;
     while (i < n || j < m) {
         const uint16_t *here = &length[i * (m + 1) + j];
-        if (i < n && j < m && is_same(a[i], b[j])) {
+        if (i < n && j < m && wb_str_same(a[i], b[j])) {
             i++;
             j++;
         } else if (j == m || (i < n && here[m + 1] >= here[1])) {
@@ -98,9 +96,9 @@ const char *wb_text_diff(wb_arena *mem, wb_str before, wb_str after)
     if (!split_lines(&scratch, before, &a) || !split_lines(&scratch, after, &b))
         return NULL;
     size_t first = 0, n = a.count, m = b.count;
-    while (first < n && first < m && is_same(a.lines[first], b.lines[first]))
+    while (first < n && first < m && wb_str_same(a.lines[first], b.lines[first]))
         first++;
-    while (n > first && m > first && is_same(a.lines[n - 1], b.lines[m - 1])) {
+    while (n > first && m > first && wb_str_same(a.lines[n - 1], b.lines[m - 1])) {
         n--;
         m--;
     }

@@ -25,11 +25,13 @@ typedef struct builder {
 
 static int name_cmp(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-static size_t name_find(const builder *b, const char *name)
+static size_t find_name(const char *const *names, size_t count, const char *name)
 {
-    const char **hit = b->count ? bsearch(&name, b->names, b->count, sizeof *b->names, name_cmp) : NULL;
-    return hit ? (size_t)(hit - b->names) : WB_NOWHERE;
+    const char *const *hit = count ? bsearch(&name, names, count, sizeof *names, name_cmp) : NULL;
+    return hit ? (size_t)(hit - names) : WB_NOWHERE;
 }
+
+static size_t name_find(const builder *b, const char *name) { return find_name(b->names, b->count, name); }
 
 static int collect_names(builder *b, const wb_source_set *set, const char *const *recorded, size_t recorded_count)
 {
@@ -228,6 +230,7 @@ static int index_names(builder *b, wb_graph *g)
         return wb_nomem(b->cx);
     for (size_t i = 0; i < g->count; i++)
         g->by_name[name_find(b, g->namespaces[i].name)] = i;
+    g->names = b->names;
     return 0;
 }
 
@@ -261,19 +264,10 @@ int wb_graph_make(wb_ctx *cx, wb_arena *mem, const wb_source_set *set, const wb_
 
 wb_graph_ns *wb_graph_find(const wb_graph *g, const char *name, size_t *index)
 {
-    size_t low = 0, high = g->count;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        int order = strcmp(name, g->namespaces[g->by_name[mid]].name);
-        if (order == 0) {
-            if (index)
-                *index = g->by_name[mid];
-            return &g->namespaces[g->by_name[mid]];
-        }
-        if (order < 0)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    return NULL;
+    size_t at = find_name(g->names, g->count, name);
+    if (at == WB_NOWHERE)
+        return NULL;
+    if (index)
+        *index = g->by_name[at];
+    return &g->namespaces[g->by_name[at]];
 }

@@ -17,8 +17,7 @@ static int tell_unknown(wb_pick *p, const wb_item *it)
     if (n)
         f = wb_finding_add(p->cx, p->found, WBL_ERROR, "unknown",
                            WB_LABEL
-                           ": statement %u of %u%s was running when its run ended, and nobody can tell whether "
-                           "it took effect",
+                           ": statement %u of %u%s was begun, and nobody can tell whether it took effect",
                            WB_LABEL_OF(it), n, it->last->statements, what);
     else
         f = wb_finding_add(p->cx, p->found, WBL_ERROR, "unknown",
@@ -126,33 +125,20 @@ static bool has_files_elsewhere(const wb_pick *p, size_t ns)
 }
 
 /* A namespace of which there is no file at all may be somebody else's, who shares the database. */
-static int look_at_one(wb_pick *p, size_t ns, const wb_item **gone)
+static int look_at_one(wb_pick *p, size_t ns)
 {
-    const wb_state *st = p->state;
-    size_t first = st->ns_first[ns], end = first + st->ns_count[ns], count = 0;
-    const wb_item *latest = wb_state_latest(st, ns), *current = wb_state_current(st, ns);
-    if (!latest && has_files_elsewhere(p, ns) && !p->graph->namespaces[ns].is_listed)
+    if (!wb_state_latest(p->state, ns) && has_files_elsewhere(p, ns) && !p->graph->namespaces[ns].is_listed)
         return 0;
-    for (size_t i = first; i < end && latest && &st->items[i] < latest; i++)
-        if (wb_item_is_missing(&st->items[i]))
-            gone[count++] = &st->items[i];
-    int rc = count ? wb_tell_gone(p->cx, p->mem, p->found, gone, count) : 0;
-    bool is_newer = current && wb_item_is_missing(current) && (!latest || current > latest);
-    if (rc != 0 || !is_newer || p->request->newer == WB_NEWER_OK)
-        return rc;
-    return wb_tell_newer(p->cx, p->found, current, latest,
-                         p->request->newer == WB_NEWER_ERROR ? WBL_ERROR : WBL_WARNING);
+    int newer = p->request->newer == WB_NEWER_OK ? -1 : p->request->newer == WB_NEWER_ERROR ? WBL_ERROR : WBL_WARNING;
+    return wb_tell_missing(p->cx, p->mem, p->found, p->state, ns, newer);
 }
 
 int wb_guard_files(wb_pick *p)
 {
     size_t since = p->found->count;
-    const wb_item **gone = wb_arena_get(p->mem, (p->state->count + 1) * sizeof *gone);
-    if (!gone)
-        return wb_nomem(p->cx);
     for (size_t ns = 0; ns < p->graph->count; ns++) {
         const wb_graph_ns *g = &p->graph->namespaces[ns];
-        int rc = p->is_in_scope[ns] ? look_at_one(p, ns, gone) : 0;
+        int rc = p->is_in_scope[ns] ? look_at_one(p, ns) : 0;
         if (rc == 0 && g->is_reported_only && p->request->namespace_count == 0 && g->source && g->source->count)
             rc = wb_tell_not_in_plan(p->cx, p->found, g);
         if (rc != 0)

@@ -20,13 +20,11 @@ int wb_tell_hint(wb_ctx *, wb_findings *, wbl_finding *f, const char *fmt, ...) 
    number in front of the first one's, as "3 applied files were changed afterwards: core 000002 ...". */
 int wb_tell_fail(wb_ctx *, const wb_findings *, size_t since, int code, const char *many);
 size_t wb_tell_errors(const wb_findings *, size_t since); /* how many of severity error */
-/* "000001, 000002, 000003 and 34 more" */
-const char *wb_tell_versions(wb_arena *, const wb_item *const *items, size_t count);
 
-/* What both a plan and a validation find. gone: applied without a file, of one namespace. latest: NULL, no file. */
+/* What both a plan and a validation find. */
 int wb_tell_edited(wb_ctx *, wb_findings *, const wb_item *, int severity, const char *command);
-int wb_tell_gone(wb_ctx *, wb_arena *, wb_findings *, const wb_item *const *gone, size_t count);
-int wb_tell_newer(wb_ctx *, wb_findings *, const wb_item *current, const wb_item *latest, int severity);
+/* Of one namespace: what is applied and has no file, and how bad it is that the database is newer; -1: not told. */
+int wb_tell_missing(wb_ctx *, wb_arena *, wb_findings *, const wb_state *, size_t ns, int newer);
 int wb_tell_not_in_plan(wb_ctx *, wb_findings *, const wb_graph_ns *);
 
 /* ---- require.c ---- */
@@ -48,11 +46,12 @@ int wb_demands_of_item(const wb_item *, wb_demand_fn, void *user);
 int wb_demands_of_ns(const wb_graph *, size_t ns_index, wb_demand_fn, void *user);
 /* False: there is no such namespace or version; target->ns_index tells which (WB_NOWHERE: the namespace). */
 bool wb_demand_find(const wb_graph *, const wb_state *, const wb_demand *, wb_demand_target *);
+/* Fills who and where of a finding, as wb_tell_item(). */
+int wb_demand_tell(wbl_finding *f, const wb_graph *, const wb_demand *);
 /* The error finding for one that wb_demand_find() did not find. */
 int wb_demand_tell_missing(wb_ctx *, wb_findings *, const wb_graph *, const wb_state *, const wb_demand *);
 /* "billing 000002 requires identity@2" */
 const char *wb_demand_text(wb_arena *, const wb_graph *, const wb_demand *);
-const char *wb_demand_file(const wb_demand *);
 /* Index in the state of a version as a person writes it, among one namespace's; WB_NOWHERE. */
 size_t wb_version_index(const wb_graph *, const wb_state *, size_t ns_index, const char *version);
 /* Where it would stand: the first one that is not below it, or the end of the namespace. */
@@ -97,6 +96,5 @@ int wb_pick_again(wb_pick *);
    WB_NOWHERE: the last `limit` of all selected namespaces; limit 0: all. Marks is_going. */
 int wb_pick_down(wb_pick *, size_t from, size_t limit);
 wb_step *wb_pick_step(wb_pick *, wb_item *, int direction); /* NULL and the error when memory is gone */
-bool wb_pick_may_run(const wb_pick *, const wb_item *);     /* not applied, and there is something to run */
 
 #endif

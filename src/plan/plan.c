@@ -25,12 +25,7 @@ wb_step *wb_pick_step(wb_pick *p, wb_item *it, int direction)
 
 static int fail_namespace(wb_pick *p, const char *name)
 {
-    WB_AUTOFREE const char **names = wb_alloc((p->graph->count + 1) * sizeof *names);
-    if (!names)
-        return wb_nomem(p->cx);
-    for (size_t i = 0; i < p->graph->count; i++)
-        names[i] = p->graph->namespaces[i].name;
-    const char *near = wb_nearest(name, names, p->graph->count);
+    const char *near = wb_nearest(name, p->graph->names, p->graph->count);
     int rc = wb_fail(p->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "there is no namespace %s", name);
     if (near)
         wb_hint(p->cx, "Did you mean %s?", near);

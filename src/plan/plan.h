@@ -25,7 +25,8 @@ typedef struct wb_graph_ns {
 typedef struct wb_graph {
     wb_graph_ns *namespaces;           /* in the order in which they run */
     size_t count;
-    size_t *by_name;                   /* indexes of namespaces, sorted by name */
+    const char **names;                /* sorted */
+    size_t *by_name;                   /* where each of the names stands in namespaces */
     wb_order order;                    /* of the versions */
 } wb_graph;
 
@@ -60,7 +61,6 @@ typedef struct wb_item {               /* one version of one namespace: what fil
     bool is_assumed;                   /* applied because a single-row ledger's version is above it */
     uint32_t resume_done, resume_begun;/* of an unfinished stepwise attempt */
     const char *resume_look;
-    const char *resume_sha256;         /* checksum of the script that was interrupted */
     const char *reason;                /* why skipped */
 } wb_item;
 
@@ -149,7 +149,8 @@ typedef struct wb_plan_request {
     const char *const *namespaces;     /* none: all enabled */
     size_t namespace_count;
     int64_t steps;                     /* 0: all (up), one (down, redo) */
-    const char *to;                    /* as a person types it: "3", "000003" */
+    const char *to;                    /* as a person types it: "3", "000003"; "0" and "-1" without such a version mean
+                                          "nothing applied" for down and goto; NULL: none */
     bool all, only, force;
     int out_of_order;                  /* wb_policy, never UNSET */
     int newer;                         /* wb_newer, never UNSET */
@@ -159,11 +160,9 @@ typedef struct wb_plan_request {
     const char *command_name;          /* in hints; NULL: "whimbrel" */
 } wb_plan_request;
 
-/* No `to` at all is NULL; "0" and "-1" without such a version mean "nothing applied" for down and goto. */
-
 /*
- * Picks and orders. Before the call every pending script is loaded and read where wants_scripts says so (its directives
- * take part: requires, out-of-order). Order: topological over namespaces and `requires` of migrations at a version, ties
+ * Picks and orders. Before the call every pending script is loaded and read, since its directives take part (requires,
+ * out-of-order). Order: topological over namespaces and `requires` of migrations at a version, ties
  * by (namespace order, version). Errors as findings plus one error: cycle (named), missing requirement (who asks), below
  * the highest applied one with policy error, target that does not exist, no down script for a version that would be
  * reverted, an applied migration elsewhere that depends on one to be reverted (unless force), unknown or blocking failed

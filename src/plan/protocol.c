@@ -10,6 +10,7 @@
 
 typedef struct chooser {
     wb_ctx *cx;
+    wb_arena *mem;
     const wb_protocol_rules *rules;
     wb_findings *found;
 } chooser;
@@ -129,7 +130,8 @@ static int choose_one(chooser *c, wb_step *s)
         s->script = s->direction == WBL_UP ? &it->migration->up : &it->migration->down;
     int rc = 0;
     if (is_code)
-        choose(s, WBL_PROTOCOL_ATOMIC, NULL);
+        choose(s, it->migration->no_transaction ? WBL_PROTOCOL_STEPWISE : WBL_PROTOCOL_ATOMIC,
+               it->migration->no_transaction ? "marked no-transaction" : NULL);
     else if (s->script && s->script->info)
         rc = choose_for_script(c, s);
     else
@@ -138,8 +140,12 @@ static int choose_one(chooser *c, wb_step *s)
     /* What was begun statement by statement goes on so, whatever the script looks like by now; also when the first one is
        in doubt. */
     bool is_begun = it->resume_done > 0 || it->resume_begun > 0;
-    if (s->protocol == WBL_PROTOCOL_ATOMIC && is_begun && it->is_reverting == (s->direction == WBL_DOWN))
-        choose(s, WBL_PROTOCOL_STEPWISE, "it goes on with an attempt that ran statement by statement");
+    if (is_begun && !is_code && it->is_reverting == (s->direction == WBL_DOWN)) {
+        const char *reason = wb_arena_fmt(c->mem, "it goes on with statement %u", it->resume_done + 1);
+        if (!reason)
+            return wb_nomem(c->cx);
+        choose(s, WBL_PROTOCOL_STEPWISE, reason);
+    }
     if (rc == 0 && s->protocol == WBL_PROTOCOL_STEPWISE && c->rules->is_pooled)
         rc = tell(c, s, WBL_ERROR, "pooled", NULL,
                   "it must run statement by statement, and the connection goes through a transaction pooler",
@@ -149,8 +155,7 @@ static int choose_one(chooser *c, wb_step *s)
 
 int wb_plan_protocols(wb_ctx *cx, wb_arena *mem, const wb_protocol_rules *rules, wb_findings *found, wb_plan *plan)
 {
-    (void)mem; /* reasons are static or borrowed from the script's facts; findings have their own arena */
-    chooser c = { cx, rules, found };
+    chooser c = { cx, mem, rules, found };
     size_t since = found->count;
     for (size_t i = 0; i < plan->count; i++) {
         int rc = choose_one(&c, &plan->steps[i]);

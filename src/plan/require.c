@@ -63,11 +63,6 @@ bool wb_demand_find(const wb_graph *g, const wb_state *st, const wb_demand *d, w
     return out->item != WB_NOWHERE;
 }
 
-const char *wb_demand_file(const wb_demand *d)
-{
-    return d->item && d->item->migration ? d->item->migration->up.shown : NULL;
-}
-
 const char *wb_demand_text(wb_arena *mem, const wb_graph *g, const wb_demand *d)
 {
     const char *version = d->require->version, *at = version ? "@" : "";
@@ -78,15 +73,15 @@ const char *wb_demand_text(wb_arena *mem, const wb_graph *g, const wb_demand *d)
                         version ? version : "");
 }
 
-static int hint_namespace(wb_ctx *cx, wb_findings *found, const wb_graph *g, const wb_demand *d, wbl_finding *f)
+int wb_demand_tell(wbl_finding *f, const wb_graph *g, const wb_demand *d)
 {
-    WB_AUTOFREE const char **names = wb_alloc((g->count + 1) * sizeof *names);
-    if (!names)
-        return wb_nomem(cx);
-    for (size_t i = 0; i < g->count; i++)
-        names[i] = g->namespaces[i].name;
-    const char *near = wb_nearest(d->require->ns, names, g->count);
-    return near ? wb_tell_hint(cx, found, f, "Did you mean %s?", near) : 0;
+    if (!f)
+        return WBL_E_NOMEM;
+    f->ns = g->namespaces[d->ns_index].name;
+    f->version = d->item ? d->item->version : NULL;
+    f->name = d->item ? d->item->name : NULL;
+    f->file = d->item && d->item->migration ? d->item->migration->up.shown : NULL;
+    return 0;
 }
 
 int wb_demand_tell_missing(wb_ctx *cx, wb_findings *found, const wb_graph *g, const wb_state *st, const wb_demand *d)
@@ -99,14 +94,12 @@ int wb_demand_tell_missing(wb_ctx *cx, wb_findings *found, const wb_graph *g, co
     bool is_ns = target.ns_index == WB_NOWHERE;
     wbl_finding *f = wb_finding_add(cx, found, WBL_ERROR, "missing-requirement", "%s, and there is no such %s", who,
                                     is_ns ? "namespace" : "version");
-    if (!f)
+    if (wb_demand_tell(f, g, d) != 0)
         return WBL_E_NOMEM;
-    f->ns = g->namespaces[d->ns_index].name;
-    f->version = d->item ? d->item->version : NULL;
-    f->name = d->item ? d->item->name : NULL;
-    f->file = wb_demand_file(d);
-    if (is_ns)
-        return hint_namespace(cx, found, g, d, f);
+    if (is_ns) {
+        const char *near = wb_nearest(d->require->ns, g->names, g->count);
+        return near ? wb_tell_hint(cx, found, f, "Did you mean %s?", near) : 0;
+    }
     const wb_item *latest = wb_state_latest(st, target.ns_index);
     return latest ? wb_tell_hint(cx, found, f, "The latest version of %s is %s.", latest->ns, latest->version) : 0;
 }

@@ -64,27 +64,34 @@ static size_t ns_of(joiner *j, const char *name)
 
 /* ---- which versions there are ---- */
 
-static bool has_migration(joiner *j, size_t ns, const char *key)
+/* Among `count` structs of one namespace, sorted by the member that *first is of the first one. What is looked for is often
+   the one behind that of the last search. */
+static size_t find_key(joiner *j, size_t ns, const char *const *first, size_t stride, size_t count, const char *key)
 {
-    const wb_source_ns *source = j->graph->namespaces[ns].source;
-    if (!source)
-        return false;
-    const wb_migration *all = j->set->migrations + source->first;
-    size_t low = 0, high = source->count, guess = j->cursor[ns];
+    size_t low = 0, high = count, guess = j->cursor[ns];
     while (low < high) {
         size_t mid = guess >= low && guess < high ? guess : low + (high - low) / 2;
-        int order = wb_version_cmp(j->graph->order, key, all[mid].key);
+        int order = wb_version_cmp(j->graph->order, key, *(const char *const *)((const char *)first + mid * stride));
         guess = WB_NOWHERE; /* one try */
         if (order == 0) {
             j->cursor[ns] = mid + 1;
-            return true;
+            return mid;
         }
         if (order < 0)
             high = mid;
         else
             low = mid + 1;
     }
-    return false;
+    return WB_NOWHERE;
+}
+
+static bool has_migration(joiner *j, size_t ns, const char *key)
+{
+    const wb_source_ns *source = j->graph->namespaces[ns].source;
+    if (!source || source->count == 0)
+        return false;
+    const wb_migration *all = j->set->migrations + source->first;
+    return find_key(j, ns, &all->key, sizeof *all, source->count, key) != WB_NOWHERE;
 }
 
 static int note_extra(joiner *j, size_t ns, const char *key, const char *version, const char *name)
@@ -98,16 +105,19 @@ static int note_extra(joiner *j, size_t ns, const char *key, const char *version
     return 0;
 }
 
+static bool is_among(const char *word, const char *const *words, size_t count)
+{
+    bool is_found = false;
+    for (size_t i = 0; word && !is_found && i < count; i++)
+        is_found = strcmp(word, words[i]) == 0;
+    return is_found;
+}
+
 static bool changes_state(const wb_record *r)
 {
     static const char *const actions[] = { "up", "down", "force", "baseline", "adopt", "external", "repair" };
     static const char *const states[] = { "started", "applied", "reverted", "failed", "unknown" };
-    bool is_action = false, is_state = false;
-    for (size_t i = 0; i < WB_COUNT(actions); i++)
-        is_action |= r->action && strcmp(r->action, actions[i]) == 0;
-    for (size_t i = 0; i < WB_COUNT(states); i++)
-        is_state |= r->state && strcmp(r->state, states[i]) == 0;
-    return is_action && is_state && r->key;
+    return r->key && is_among(r->action, actions, WB_COUNT(actions)) && is_among(r->state, states, WB_COUNT(states));
 }
 
 static int extra_cmp(const void *a, const void *b)
@@ -206,21 +216,8 @@ static int make_items(joiner *j)
 static wb_item *item_at(joiner *j, size_t ns, const char *key)
 {
     wb_item *all = j->st.items + j->st.ns_first[ns];
-    size_t low = 0, high = j->st.ns_count[ns], guess = j->cursor[ns];
-    while (low < high) {
-        size_t mid = guess >= low && guess < high ? guess : low + (high - low) / 2;
-        int order = wb_version_cmp(j->graph->order, key, all[mid].key);
-        guess = WB_NOWHERE;
-        if (order == 0) {
-            j->cursor[ns] = mid + 1;
-            return &all[mid];
-        }
-        if (order < 0)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    return NULL;
+    size_t at = find_key(j, ns, &all->key, sizeof *all, j->st.ns_count[ns], key);
+    return at == WB_NOWHERE ? NULL : &all[at];
 }
 
 static void take_record(wb_item *it, const wb_record *r)
@@ -297,7 +294,6 @@ static void set(wb_item *it, int state, const char *note)
         it->resume_done = it->last->done;
         it->resume_begun = it->last->begun;
         it->resume_look = it->last->look;
-        it->resume_sha256 = it->last->sha256;
     }
 }
 

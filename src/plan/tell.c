@@ -6,8 +6,6 @@
  */
 #include "plan/parts.h"
 
-#include <stdio.h>
-
 enum { VERSIONS_SHOWN = 3 };
 
 int wb_tell_item(wbl_finding *f, const wb_item *item, const char *file)
@@ -25,19 +23,11 @@ int wb_tell_hint(wb_ctx *cx, wb_findings *found, wbl_finding *f, const char *fmt
 {
     if (!f)
         return WBL_E_NOMEM;
-    va_list ap, again;
+    va_list ap;
     va_start(ap, fmt);
-    va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    char *text = n < 0 ? NULL : wb_arena_get(found->mem, (size_t)n + 1);
-    if (text)
-        vsnprintf(text, (size_t)n + 1, fmt, again);
-    va_end(again);
+    f->hint = wb_arena_vfmt(found->mem, fmt, ap);
     va_end(ap);
-    if (!text)
-        return wb_nomem(cx);
-    f->hint = text;
-    return 0;
+    return f->hint ? 0 : wb_nomem(cx);
 }
 
 size_t wb_tell_errors(const wb_findings *found, size_t since)
@@ -67,7 +57,8 @@ int wb_tell_fail(wb_ctx *cx, const wb_findings *found, size_t since, int code, c
     return code;
 }
 
-const char *wb_tell_versions(wb_arena *mem, const wb_item *const *items, size_t count)
+/* "000001, 000002, 000003 and 34 more" */
+static const char *versions_text(wb_arena *mem, const wb_item *const *items, size_t count)
 {
     WB_AUTOBUF wb_buf b = WB_BUF(WB_TEXT_MAX);
     size_t shown = count > VERSIONS_SHOWN + 1 ? VERSIONS_SHOWN : count;
@@ -117,9 +108,9 @@ int wb_tell_edited(wb_ctx *cx, wb_findings *found, const wb_item *it, int severi
                         command, WB_LABEL_OF(it));
 }
 
-int wb_tell_gone(wb_ctx *cx, wb_arena *mem, wb_findings *found, const wb_item *const *items, size_t count)
+static int tell_gone(wb_ctx *cx, wb_arena *mem, wb_findings *found, const wb_item *const *items, size_t count)
 {
-    const char *versions = wb_tell_versions(mem, items, count);
+    const char *versions = versions_text(mem, items, count);
     if (!versions)
         return wb_nomem(cx);
     const char *ns = items[0]->ns;
@@ -134,7 +125,7 @@ int wb_tell_gone(wb_ctx *cx, wb_arena *mem, wb_findings *found, const wb_item *c
     return wb_tell_item(f, items[0], NULL);
 }
 
-int wb_tell_newer(wb_ctx *cx, wb_findings *found, const wb_item *current, const wb_item *latest, int severity)
+static int tell_newer(wb_ctx *cx, wb_findings *found, const wb_item *current, const wb_item *latest, int severity)
 {
     const char *ns = current->ns;
     wbl_finding *f = wb_finding_add(cx, found, severity, "newer",
@@ -143,6 +134,23 @@ int wb_tell_newer(wb_ctx *cx, wb_findings *found, const wb_item *current, const 
                                     wb_label_ns(ns), wb_is_default_ns(ns) ? "" : ": ", current->version,
                                     latest ? "the latest file is " : "there is no file", latest ? latest->version : "");
     return wb_tell_item(f, current, NULL);
+}
+
+int wb_tell_missing(wb_ctx *cx, wb_arena *mem, wb_findings *found, const wb_state *st, size_t ns, int newer)
+{
+    const wb_item *current = wb_state_current(st, ns), *latest = wb_state_latest(st, ns);
+    const wb_item **gone = NULL;
+    size_t count = 0, cap = 0;
+    for (const wb_item *it = &st->items[st->ns_first[ns]]; latest && it < latest; it++) {
+        const wb_item **slot = wb_item_is_missing(it) ? WB_PUSH(mem, gone, count, cap) : NULL;
+        if (wb_item_is_missing(it) && !slot)
+            return wb_nomem(cx);
+        if (slot)
+            *slot = it;
+    }
+    int rc = count ? tell_gone(cx, mem, found, gone, count) : 0;
+    bool is_newer = newer >= 0 && current && wb_item_is_missing(current) && (!latest || current > latest);
+    return rc == 0 && is_newer ? tell_newer(cx, found, current, latest, newer) : rc;
 }
 
 int wb_tell_not_in_plan(wb_ctx *cx, wb_findings *found, const wb_graph_ns *ns)

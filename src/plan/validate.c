@@ -18,8 +18,7 @@ typedef struct checker {
     wb_findings *found;
 } checker;
 
-static int tell(checker *c, const wb_migration *m, int severity, const char *code, const char *message,
-                const char *hint)
+static int tell(checker *c, const wb_migration *m, int severity, const char *code, const char *message)
 {
     wbl_finding *f = wb_finding_add(c->cx, c->found, severity, code, WB_LABEL " %s", WB_LABEL_OF(m), message);
     if (!f)
@@ -28,7 +27,6 @@ static int tell(checker *c, const wb_migration *m, int severity, const char *cod
     f->version = m->version;
     f->name = m->name;
     f->file = m->up.shown ? m->up.shown : m->down.shown;
-    f->hint = hint;
     return 0;
 }
 
@@ -65,9 +63,9 @@ static int check_name(checker *c, const wb_migration *m)
     if (!m->name || !m->name[0] || m->is_code)
         return 0;
     if (!is_snake_case(m->name))
-        rc = tell(c, m, WBL_NOTE, "name-not-snake-case", "has a name that is not snake_case", NULL);
+        rc = tell(c, m, WBL_NOTE, "name-not-snake-case", "has a name that is not snake_case");
     if (rc == 0 && is_vague(m->name))
-        rc = tell(c, m, WBL_NOTE, "vague-name", "has a name that does not tell what it does", NULL);
+        rc = tell(c, m, WBL_NOTE, "vague-name", "has a name that does not tell what it does");
     return rc;
 }
 
@@ -142,10 +140,9 @@ static int check_scripts(checker *c, const wb_migration *all, size_t count)
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
         if (!all[i].up.exists)
-            rc = tell(c, &all[i], WBL_WARNING, "missing-up", "has a down script and no up script: it is not run",
-                      NULL);
+            rc = tell(c, &all[i], WBL_WARNING, "missing-up", "has a down script and no up script: it is not run");
         else if (!all[i].down.exists && (without < count || count == 1))
-            rc = tell(c, &all[i], WBL_WARNING, "missing-down", "has no down script: it can't be reverted", NULL);
+            rc = tell(c, &all[i], WBL_WARNING, "missing-down", "has no down script: it can't be reverted");
     }
     return rc;
 }
@@ -204,11 +201,7 @@ static int check_demand(void *user, const wb_demand *d)
         wb_finding_add(c->cx, c->found, WBL_ERROR, "disabled-requirement", "%s, and %s is disabled", who, asked->name);
     if (wb_tell_hint(c->cx, c->found, f, "Enable it in the configuration, or take the requirement out.") != 0)
         return WBL_E_NOMEM;
-    f->ns = asker->name;
-    f->version = d->item ? d->item->version : NULL;
-    f->name = d->item ? d->item->name : NULL;
-    f->file = wb_demand_file(d);
-    return 0;
+    return wb_demand_tell(f, c->graph, d);
 }
 
 static int check_requirements(checker *c)
@@ -257,33 +250,24 @@ static int check_item(checker *c, const wb_item *it, const wb_item *highest)
         return WBL_E_NOMEM;
     f->detail = it->state != WBL_STATE_PENDING && it->last ? it->last->error : NULL;
     f->hint = hint;
+    if (it->state == WBL_STATE_FAILED && it->resume_done)
+        return wb_tell_hint(c->cx, c->found, f, "The next `%s` goes on with statement %u.", it->is_reverting ? "down" : "up",
+                            it->resume_done + 1);
     return 0;
 }
 
 static int check_state(checker *c)
 {
     const wb_state *st = c->state;
-    const wb_item **gone = wb_arena_get(c->mem, (st->count + 1) * sizeof *gone);
-    if (!gone)
-        return wb_nomem(c->cx);
-    for (size_t ns = 0; ns < c->graph->count; ns++) {
-        const wb_item *highest = wb_state_current(st, ns), *latest = wb_state_latest(st, ns);
-        size_t count = 0;
-        int rc = 0;
-        for (size_t i = st->ns_first[ns]; rc == 0 && i < st->ns_first[ns] + st->ns_count[ns]; i++) {
-            if (wb_item_is_missing(&st->items[i]) && latest && &st->items[i] < latest)
-                gone[count++] = &st->items[i];
+    int rc = 0;
+    for (size_t ns = 0; rc == 0 && ns < c->graph->count; ns++) {
+        const wb_item *highest = wb_state_current(st, ns);
+        for (size_t i = st->ns_first[ns]; rc == 0 && i < st->ns_first[ns] + st->ns_count[ns]; i++)
             rc = check_item(c, &st->items[i], highest);
-        }
-        if (rc == 0 && count)
-            rc = wb_tell_gone(c->cx, c->mem, c->found, gone, count);
-        bool is_newer = highest && wb_item_is_missing(highest) && (!latest || highest > latest);
-        if (rc == 0 && is_newer)
-            rc = wb_tell_newer(c->cx, c->found, highest, latest, WBL_WARNING);
-        if (rc != 0)
-            return rc;
+        if (rc == 0)
+            rc = wb_tell_missing(c->cx, c->mem, c->found, st, ns, WBL_WARNING);
     }
-    return 0;
+    return rc;
 }
 
 int wb_plan_validate(wb_ctx *cx, wb_arena *mem, const wb_graph *graph, const wb_source_set *set, const wb_state *state,

@@ -54,15 +54,6 @@ int wb_scan_pass_over(wb_scan *s, const wb_item_name *it)
     return 0;
 }
 
-/* Bytes that would break messages, or that a database refuses to store. */
-bool wb_scan_is_clean(const char *s)
-{
-    for (const char *p = s; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7F)
-            return false;
-    return wb_utf8_valid(s, strlen(s), NULL);
-}
-
 /* ---- one directory ---- */
 
 static bool is_ancestor(const wb_scan *s, int dir_fd, const struct stat *st)

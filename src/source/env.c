@@ -7,7 +7,8 @@
  */
 #include "source/parts.h"
 
-const char *wb_env_real(const wb_env *env, const char *name)
+/* An empty value counts as unset. */
+static const char *process_value(const wb_env *env, const char *name)
 {
     const char *value = env->getenv ? env->getenv(env->getenv_user, name) : NULL;
     return value && *value ? value : NULL;
@@ -139,7 +140,7 @@ static const wb_param *env_file_find(const wb_env *env, const char *name, uint32
 /* A copy, since the environment of a process may change under us. NULL with *origin set: no memory. */
 const char *wb_env_process(const wb_draft *d, const char *name, const char **origin)
 {
-    const char *value = wb_env_real(&d->out->env, name);
+    const char *value = process_value(&d->out->env, name);
     *origin = value ? wb_arena_fmt(d->mem, "environment %s", name) : NULL;
     return value ? wb_arena_dup(d->mem, value) : NULL;
 }
@@ -149,7 +150,7 @@ const char *wb_env_find(const wb_draft *d, const char *name, const char **origin
     const wb_env *env = &d->out->env;
     uint32_t line;
     const char *value = wb_env_process(d, name, origin);
-    const wb_param *p = value || wb_env_real(env, name) ? NULL : env_file_find(env, name, &line);
+    const wb_param *p = value || process_value(env, name) ? NULL : env_file_find(env, name, &line);
     if (!p)
         return value;
     *origin = wb_arena_fmt(d->mem, "%s:%u", env->file_shown, (unsigned)line);
@@ -234,7 +235,7 @@ static const char *find_variable(const wb_env *env, const char *name, bool is_up
     full[n] = 0;
     if (*name)
         return NULL;
-    const char *value = wb_env_real(env, full);
+    const char *value = process_value(env, full);
     const wb_param *p = value ? NULL : env_file_find(env, full, &line);
     return p ? p->value : value;
 }

@@ -90,8 +90,6 @@ static int take_single(wb_scan *s, const wb_item_name *it, size_t ns)
     int rc = read_single(s, it, &text);
     if (rc != 0)
         return rc;
-    bool is_pairs = s->opt->format && strcmp(s->opt->format, "pairs") == 0;
-    bool is_single = s->opt->format && strcmp(s->opt->format, "single") == 0;
     bool is_marked = text.has_up_marker || text.has_down;
     if (text.fault && !*text.fault)
         return 0; /* could not be read: said already */
@@ -104,7 +102,7 @@ static int take_single(wb_scan *s, const wb_item_name *it, size_t ns)
         return hint ? wb_scan_fault(s, "foreign-file", it->shown, hint, "%s is a %s file", it->shown, text.foreign)
                     : wb_nomem(s->cx);
     }
-    if (is_pairs || (!is_marked && !is_single)) {
+    if (wb_scan_wants(s, "pairs") || (!is_marked && !wb_scan_wants(s, "single"))) {
         char *hint = wb_arena_fmt(s->set->mem,
                                   "Name it %.*s_%.*s.up.sql, or mark its down part with a line "
                                   "`-- whimbrel: down`.",
@@ -125,14 +123,13 @@ static int take_single(wb_scan *s, const wb_item_name *it, size_t ns)
 static int take_file(wb_scan *s, const wb_item_name *it, size_t ns, const char *database)
 {
     const wb_name *n = &it->parsed;
-    bool is_singles = s->opt->format && strcmp(s->opt->format, "single") == 0;
     if (n->kind == WB_NAME_OTHER)
         return wb_scan_pass_over(s, it);
     if (it->is_told)
         return 0;
     if (it->is_dir || it->is_odd)
         return wb_scan_fault(s, "near-miss", it->shown, NULL, "%s is not a regular file", it->shown);
-    if (!wb_scan_is_clean(it->name))
+    if (!wb_is_clean(it->name))
         return wb_scan_fault(s, "bad-name", it->shown, "Rename it.",
                              "the name of %s holds a control character or is not UTF-8", it->shown);
     if (n->kind == WB_NAME_NEAR)
@@ -146,7 +143,7 @@ static int take_file(wb_scan *s, const wb_item_name *it, size_t ns, const char *
         return wb_scan_pass_over(s, it);
     if (n->kind == WB_NAME_SINGLE)
         return take_single(s, &own, ns);
-    if (is_singles)
+    if (wb_scan_wants(s, "single"))
         return wb_scan_fault(s, "near-miss", it->shown,
                              "The format is set to `single`: remove `format:`, or join the pair.",
                              "%s is one of a pair, and single files are expected", it->shown);

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define TITLE_MAX 120
-#define NS_MAX 50
 
 typedef struct style { /* what the versions of a directory look like */
     char highest[256]; /* as written; "" when there is none */
@@ -230,13 +229,10 @@ static int fail_which(wb_ctx *cx, const wb_source_set *set)
 static int check_ns(wb_ctx *cx, const char *ns)
 {
     size_t len = strlen(ns);
-    bool is_good = len > 0 && len <= NS_MAX && ns[0] != '.' && !strchr(ns, '/') && wb_utf8_valid(ns, len, NULL);
-    for (size_t i = 0; i < len && is_good; i++)
-        is_good = (unsigned char)ns[i] >= 0x20 && ns[i] != 0x7F;
-    if (is_good)
+    if (len > 0 && len <= WB_NS_MAX && ns[0] != '.' && !strchr(ns, '/') && wb_is_clean(ns))
         return 0;
     wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "\"%s\" can't be the name of a namespace", ns);
-    wb_hint(cx, "At most %d bytes of UTF-8, without a slash, and no dot in front.", NS_MAX);
+    wb_hint(cx, "At most %d bytes of UTF-8, without a slash, and no dot in front.", WB_NS_MAX);
     return WBL_E_INVALID;
 }
 
@@ -360,8 +356,6 @@ static int rename_at(int fd, const char *from, const char *to)
     return renameat(fd, from, fd, to) == 0 ? 0 : errno;
 }
 
-static bool is_same(wb_str a, wb_str b) { return a.len == b.len && memcmp(a.p, b.p, a.len) == 0; }
-
 static wb_str until_dot(wb_str s)
 {
     const char *dot = s.len ? memchr(s.p, '.', s.len) : NULL;
@@ -371,7 +365,7 @@ static wb_str until_dot(wb_str s)
 /* Files with the version and the title of the one that was named: its other direction, its other databases. */
 static bool belongs(const wb_name *a, const wb_name *b)
 {
-    return b->kind == a->kind && is_same(a->version, b->version) && is_same(until_dot(a->title), until_dot(b->title));
+    return b->kind == a->kind && wb_str_same(a->version, b->version) && wb_str_same(until_dot(a->title), until_dot(b->title));
 }
 
 typedef struct family {

@@ -44,7 +44,6 @@ wb_single wb_single_split(const char *text, size_t len);
 
 /* ---- .env and environment: env.c ---- */
 
-const char *wb_env_real(const wb_env *, const char *name); /* the process's own; an empty value counts as unset */
 int wb_env_file_parse(wb_ctx *, wb_arena *, const char *shown, const char *text, size_t len, wb_env *out);
 
 /* ---- YAML documents: yaml.c ---- */

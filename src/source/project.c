@@ -84,7 +84,7 @@ static const char head[] =
     "# Configuration of whimbrel. A flag is stronger than the environment, and that is stronger than this file.\n"
     "# ${NAME} and ${NAME:-default} stand for variables of the environment, or of a .env file.\n"
     "\n"
-    "# The database: postgres://user@host/name or sqlite:file.db\n";
+    "# The database: postgres://user@host/name, mysql://user@host/name or sqlite:file.db\n";
 
 static const char tail[] =
     "\n"

@@ -16,8 +16,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#define NS_MAX_DEFAULT 50
-
 static void scan_done(wb_scan *s)
 {
     wb_free(s->entries);
@@ -50,15 +48,14 @@ static int add_ns(wb_scan *s, const char *name, const char *shown, size_t *out)
 
 static int check_ns_name(wb_scan *s, const wb_item_name *it, bool *is_good)
 {
-    size_t max = s->opt->ns_max ? s->opt->ns_max : NS_MAX_DEFAULT;
     *is_good = false;
-    if (!wb_scan_is_clean(it->name))
+    if (!wb_is_clean(it->name))
         return wb_scan_fault(s, "namespace-name", it->shown, "Rename the directory.",
                              "the name of the namespace %s holds a control character or is not UTF-8", it->shown);
-    if (strlen(it->name) > max)
+    if (strlen(it->name) > WB_NS_MAX)
         return wb_scan_fault(s, "namespace-name", it->shown, "Rename the directory.",
-                             "the name of the namespace %s has %zu bytes, and the ledger holds %zu", it->shown,
-                             strlen(it->name), max);
+                             "the name of the namespace %s has %zu bytes, and the ledger holds %d", it->shown,
+                             strlen(it->name), WB_NS_MAX);
     *is_good = true;
     return 0;
 }
@@ -133,8 +130,7 @@ static int take_flat(wb_scan *s, const wb_listing *list, const char *database)
 /* Does the directory hold migrations itself? Files that could be single ones are looked into until one is. */
 static int is_flat(wb_scan *s, const wb_listing *list, bool *out)
 {
-    bool wants_single = s->opt->format && strcmp(s->opt->format, "single") == 0;
-    *out = list->pair_count > 0 || (wants_single && list->single_count > 0) || (list->dir_count == 0);
+    *out = list->pair_count > 0 || (wb_scan_wants(s, "single") && list->single_count > 0) || (list->dir_count == 0);
     for (size_t i = 0; i < list->count && !*out && list->single_count; i++) {
         const wb_item_name *it = &list->items[i];
         if (it->parsed.kind != WB_NAME_SINGLE || it->is_dir || it->is_odd)

@@ -64,7 +64,6 @@ int wb_scan_pass_over(wb_scan *, const wb_item_name *);
 /* rel: below the root, "" for the root itself. A directory that can't be read is a finding, and exists stays false. */
 int wb_scan_list(wb_scan *, const char *rel, const char *shown, wb_listing *out);
 void wb_listing_done(wb_listing *);
-bool wb_scan_is_clean(const char *name);                                 /* UTF-8 without control characters */
 /* Arrays that live as long as the scan only: a growing one in the arena would leave its old blocks behind. */
 void *wb_scan_room(void *array, size_t count, size_t *cap, size_t element_size);
 
@@ -75,6 +74,12 @@ int wb_scan_take_files(wb_scan *, const wb_listing *, size_t ns, const char *dat
 /* ---- join.c ---- */
 
 int wb_scan_join(wb_scan *);                                             /* entries -> migrations of the set */
+
+/* The configuration names the format. */
+static inline bool wb_scan_wants(const wb_scan *s, const char *format)
+{
+    return s->opt->format && strcmp(s->opt->format, format) == 0;
+}
 
 static inline const char *wb_base_name(const char *path)
 {

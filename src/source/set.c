@@ -131,22 +131,3 @@ void wb_source_done(wb_source_set *set)
         close(set->fds[i]);
     *set = (wb_source_set){ .mem = set->mem };
 }
-
-wb_migration *wb_source_find(wb_source_set *set, const char *ns, const char *key)
-{
-    size_t low = 0, high = set->migration_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        wb_migration *m = &set->migrations[middle];
-        int order = strcmp(m->ns, ns);
-        if (order == 0)
-            order = wb_version_cmp(set->order, m->key, key);
-        if (order == 0)
-            return m;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}

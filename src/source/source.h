@@ -30,7 +30,6 @@ typedef struct wb_source_options {
                                           the root itself holds migrations */
     size_t listed_count;
     bool may_be_missing;
-    size_t ns_max;                     /* longest namespace that the ledger takes; 0: 50 */
 } wb_source_options;
 
 typedef struct wb_source_ns {
@@ -58,6 +57,7 @@ typedef struct wb_source_set {
 } wb_source_set;
 
 #define WB_DEFAULT_NS "default"
+#define WB_NS_MAX 50                   /* bytes of a namespace, as the documented ledger's column */
 
 /*
  * Read all roots. Every fault of a directory goes to findings (code, files, message): duplicate versions of one
@@ -71,7 +71,6 @@ int wb_source_add(wb_ctx *, wb_source_set *, const wb_migration *);
 /* Sorts, finds duplicates, fills namespaces. After the last add. */
 int wb_source_finish(wb_ctx *, wb_findings *, wb_source_set *);
 void wb_source_done(wb_source_set *);  /* closes directories, frees scripts that are still loaded */
-wb_migration *wb_source_find(wb_source_set *, const char *ns, const char *key);
 
 /* Reads the text, drops a byte-order mark, cuts its part out of a single file, checks UTF-8 (WBL_E_INVALID with line
    and column), and computes sha256. Loading twice is fine. */

@@ -512,7 +512,7 @@ static const wb_verb *find_verb(wb_reader *r)
 
 static const char *find_refusal(const wb_reader *r, const wb_statement *st)
 {
-    for (const wb_refusal *row = r->lex.table->refusals; row->why; row++) {
+    for (const wb_refusal *row = r->lex.table->refusals; row && row->why; row++) {
         if (row->action != st->action || (row->only_concurrent && !st->is_concurrent))
             continue;
         if (!row->object || is_object(st, row->object))

@@ -57,42 +57,24 @@ static bool is_program(const wb_statement *st)
     return false;
 }
 
-void wb_read_my_create(wb_reader *r, wb_statement *st)
+static void read_first(wb_reader *r, wb_statement *st, wb_action action, int (*read)(wb_reader *, wb_object_fn, void *))
 {
     first_object f = { st, false };
+    st->action = action; /* of an object that is not recognised */
+    read(r, note_object, &f);
+}
+
+void wb_read_my_create(wb_reader *r, wb_statement *st)
+{
     bool replaces = wb_accept(r, "or replace");
-    st->action = WB_ACT_CREATE;
-    wb_ddl_create(r, note_object, &f);
+    read_first(r, st, WB_ACT_CREATE, wb_ddl_create);
     st->is_repeatable = replaces && is_program(st);
 }
 
-void wb_read_my_alter(wb_reader *r, wb_statement *st)
-{
-    first_object f = { st, false };
-    st->action = WB_ACT_ALTER;
-    wb_ddl_alter(r, note_object, &f);
-}
-
-void wb_read_my_drop(wb_reader *r, wb_statement *st)
-{
-    first_object f = { st, false };
-    st->action = WB_ACT_DROP;
-    wb_ddl_drop(r, note_object, &f);
-}
-
-void wb_read_my_rename(wb_reader *r, wb_statement *st)
-{
-    first_object f = { st, false };
-    st->action = WB_ACT_RENAME;
-    wb_ddl_rename(r, note_object, &f);
-}
-
-void wb_read_my_truncate(wb_reader *r, wb_statement *st)
-{
-    first_object f = { st, false };
-    st->action = WB_ACT_TRUNCATE;
-    wb_ddl_truncate(r, note_object, &f);
-}
+void wb_read_my_alter(wb_reader *r, wb_statement *st) { read_first(r, st, WB_ACT_ALTER, wb_ddl_alter); }
+void wb_read_my_drop(wb_reader *r, wb_statement *st) { read_first(r, st, WB_ACT_DROP, wb_ddl_drop); }
+void wb_read_my_rename(wb_reader *r, wb_statement *st) { read_first(r, st, WB_ACT_RENAME, wb_ddl_rename); }
+void wb_read_my_truncate(wb_reader *r, wb_statement *st) { read_first(r, st, WB_ACT_TRUNCATE, wb_ddl_truncate); }
 
 /* ---- queries ---- */
 
@@ -180,17 +162,13 @@ void wb_read_my_load(wb_reader *r, wb_statement *st)
 
 /* ---- session ---- */
 
+#define REFUSED(name) { name, "SET " name " can't run in a transaction" }
 static const struct variable_row {
     const char *name, *why;
 } variable_rows[] = {
-    { "sql_log_bin", "SET sql_log_bin can't run in a transaction" },
-    { "binlog_format", "SET binlog_format can't run in a transaction" },
-    { "binlog_direct_non_transactional_updates",
-      "SET binlog_direct_non_transactional_updates can't run in a transaction" },
-    { "gtid_next", "SET gtid_next can't run in a transaction" },
-    { "gtid_domain_id", "SET gtid_domain_id can't run in a transaction" },
-    { "gtid_seq_no", "SET gtid_seq_no can't run in a transaction" },
-    { "server_id", "SET server_id can't run in a transaction" },
+    REFUSED("sql_log_bin"),    REFUSED("binlog_format"), REFUSED("binlog_direct_non_transactional_updates"),
+    REFUSED("gtid_next"),      REFUSED("gtid_domain_id"), REFUSED("gtid_seq_no"),
+    REFUSED("server_id"),
 };
 
 static bool is_user_variable(wb_token before)

@@ -126,9 +126,8 @@ static bool read_constraint_kind(clauses *s)
     } else if (pass(s, "foreign key")) {
         s->c.kind = "foreign key";
         wb_str symbol = s->c.name;
-        read_index_name(s);
-        if (symbol.len > 0)
-            s->c.name = symbol;
+        read_index_name(s); /* of an index that is made when there is none yet */
+        s->c.name = symbol;
     } else if (pass(s, "unique")) {
         s->c.kind = "index";
         s->c.is_unique = true;
@@ -382,7 +381,7 @@ static const struct option_row {
     { "stats_sample_pages", "stats" },
     { "compression", "compression" },
     { "encryption", "encryption" },
-    { "page_compressed", "compression" },
+    { "page_compressed", "page_compressed" },
     { "page_compression_level", "compression" },
     { "encrypted", "encryption" },
     { "encryption_key_id", "encryption" },

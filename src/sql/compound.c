@@ -43,15 +43,6 @@ static bool pass(body *b, const char *word)
     return true;
 }
 
-static bool is_in(wb_token t, const char *const *words)
-{
-    for (; *words; words++) {
-        if (wb_token_is(t, *words))
-            return true;
-    }
-    return false;
-}
-
 /* Behind the closing parenthesis of the one that is next. */
 static void pass_parentheses(body *b)
 {
@@ -97,7 +88,7 @@ static void close_block(body *b)
     if (b->depth > 0)
         b->depth--;
     step(b);
-    if (is_in(b->t, kinds))
+    if (wb_token_is_any(b->t, kinds))
         step(b);
     b->at_start = false;
 }
@@ -126,7 +117,7 @@ static void read_start(body *b)
         step(b); /* and a statement begins */
     } else if (is(b, "end")) {
         close_block(b);
-    } else if (is_in(b->t, openers)) {
+    } else if (wb_token_is_any(b->t, openers)) {
         open_block(b);
     } else if (!pass(b, "else")) {
         b->is_until = is(b, "until");
@@ -142,7 +133,7 @@ static bool is_behind_operand(const body *b)
     static const char *const words[] = { "case", "when", "then", "else", "and",     "or",     "not",   "xor", "in",
                                          "is",   "like", "div",  "mod",  "between", "regexp", "rlike", NULL };
     wb_token t = b->before;
-    return (t.kind != WB_TOK_SYMBOL || wb_token_is_symbol(t, ')')) && !is_in(t, words);
+    return (t.kind != WB_TOK_SYMBOL || wb_token_is_symbol(t, ')')) && !wb_token_is_any(t, words);
 }
 
 /* Further on in a statement. */
@@ -238,7 +229,7 @@ wb_token wb_compound_event(wb_lexer *l, wb_token t)
 static bool is_header_word(const body *b)
 {
     static const char *const before_set[] = { "character", "char", "returns", NULL };
-    return (is(b, "set") && is_in(b->before, before_set)) || (is(b, "return") && !b->has_returns);
+    return (is(b, "set") && wb_token_is_any(b->before, before_set)) || (is(b, "return") && !b->has_returns);
 }
 
 /* What a body may begin with. Oracle mode has AS or IS before it. */
@@ -256,7 +247,7 @@ static bool begins_body(const body *b)
         if (wb_token_is_symbol(wb_lex_peek(b->l), ':'))
             return true;
     }
-    return is_in(b->t, words) && !is_header_word(b);
+    return wb_token_is_any(b->t, words) && !is_header_word(b);
 }
 
 /* name (parameters) [RETURNS type] [characteristics] body; a function of a library has no parentheses and no body. */

@@ -55,7 +55,25 @@ static void read_existence(wb_reader *r, wb_sql_object *o)
         o->if_exists = true;
 }
 
-/* A user or role may have a host: 'app'@'%'. The number of a reference system is a name here. */
+/* A user or role may have a host: 'app'@'%', app@localhost, app@10.0.0.1 */
+static bool is_account(const wb_sql_object *o)
+{
+    return is_kind(o, "user") || is_kind(o, "role") || is_kind(o, "grants");
+}
+
+static void read_host(wb_reader *r, wb_sql_object *o)
+{
+    const char *end;
+    wb_advance(r);
+    do {
+        end = r->tok.p + r->tok.len;
+        wb_advance(r);
+    } while (r->tok.p == end &&
+             (r->tok.kind == WB_TOK_WORD || r->tok.kind == WB_TOK_NUMBER || wb_token_is_symbol(r->tok, '.')));
+    o->name.len = (size_t)(end - o->name.p);
+}
+
+/* The number of a reference system is a name here. */
 static bool read_object_name(wb_reader *r, wb_sql_object *o)
 {
     bool is_number = r->tok.kind == WB_TOK_NUMBER && is_kind(o, "spatial reference system");
@@ -66,11 +84,8 @@ static bool read_object_name(wb_reader *r, wb_sql_object *o)
     }
     if (!wb_read_name(r, &o->schema, &o->name))
         return false;
-    if ((is_kind(o, "user") || is_kind(o, "role")) && wb_token_is_symbol(r->tok, '@')) {
-        wb_advance(r);
-        o->name.len = (size_t)(r->tok.p + r->tok.len - o->name.p);
-        wb_advance(r);
-    }
+    if (is_account(o) && wb_token_is_symbol(r->tok, '@'))
+        read_host(r, o);
     return true;
 }
 
@@ -89,8 +104,15 @@ static void pass_attributes(wb_reader *r)
     static const char *const kinds[] = { "view", "procedure", "function", "trigger", "event", "package", "aggregate" };
     if (!wb_token_is(r->tok, "definer") && !wb_token_is(r->tok, "algorithm") && !wb_token_is(r->tok, "sql"))
         return;
-    while (!wb_at_end(r) && !wb_is_one_of(r->tok, kinds, WB_COUNT(kinds)))
+    while (!wb_at_end(r) && !wb_is_one_of(r->tok, kinds, WB_COUNT(kinds))) {
+        wb_sql_object definer = { .kind = "user" };
+        bool is_definer = wb_token_is(r->tok, "definer") && wb_token_is_symbol(wb_lex_peek(&r->lex), '=');
         wb_advance(r);
+        if (is_definer) { /* who may be called view */
+            wb_advance(r);
+            read_object_name(r, &definer);
+        }
+    }
 }
 
 static void set_table(wb_sql_object *o)
@@ -154,7 +176,7 @@ int wb_ddl_create(wb_reader *r, wb_object_fn fn, void *user)
         wb_read_name(r, &o.table_schema, &o.table);
     }
     int rc = fn(user, &o);
-    while (rc == 0 && (is_kind(&o, "user") || is_kind(&o, "role")) && wb_token_is_symbol(r->tok, ',')) {
+    while (rc == 0 && is_account(&o) && wb_token_is_symbol(r->tok, ',')) {
         wb_advance(r); /* CREATE ROLE a, b */
         rc = read_object_name(r, &o) ? fn(user, &o) : 0;
     }
@@ -297,6 +319,22 @@ int wb_ddl_truncate(wb_reader *r, wb_object_fn fn, void *user)
         return 0;
     set_table(&o);
     return fn(user, &o);
+}
+
+/* GRANT ... TO a, b; REVOKE ... FROM a, b: the accounts. */
+int wb_ddl_grant(wb_reader *r, wb_object_fn fn, void *user)
+{
+    wb_sql_object o = { .action = WB_ACT_ALTER, .kind = "grants" };
+    int rc = 0;
+    while (!wb_at_end(r) && !wb_accept(r, "to") && !wb_accept(r, "from"))
+        wb_advance(r);
+    while (rc == 0 && read_object_name(r, &o)) {
+        rc = fn(user, &o);
+        if (!wb_token_is_symbol(r->tok, ','))
+            break;
+        wb_advance(r);
+    }
+    return rc;
 }
 
 void wb_ddl_pass_set(wb_reader *r)

@@ -16,6 +16,7 @@ int wb_ddl_alter(wb_reader *, wb_object_fn, void *user);
 int wb_ddl_drop(wb_reader *, wb_object_fn, void *user);
 int wb_ddl_rename(wb_reader *, wb_object_fn, void *user);
 int wb_ddl_truncate(wb_reader *, wb_object_fn, void *user);
+int wb_ddl_grant(wb_reader *, wb_object_fn, void *user); /* and REVOKE */
 
 /* SET STATEMENT ... FOR: stands at the statement that follows; other statements are left as they are. */
 void wb_ddl_pass_set(wb_reader *);

@@ -143,7 +143,7 @@ typedef struct wb_dialect_table {
     size_t name_max;            /* longer names are cut to this many bytes; 0: not cut */
     const wb_form_row *forms;   /* ends with a NULL word */
     const wb_verb *verbs;       /* ends with a NULL phrase */
-    const wb_refusal *refusals; /* ends with a NULL why */
+    const wb_refusal *refusals; /* ends with a NULL why; may be NULL */
 } wb_dialect_table;
 
 extern const wb_dialect_table wb_sql_postgres, wb_sql_sqlite, wb_sql_mysql;

@@ -30,6 +30,13 @@ bool wb_token_is(wb_token t, const char *lower_word)
     return t.kind == WB_TOK_WORD && wb_word_eq(t.p, t.len, lower_word);
 }
 
+bool wb_token_is_any(wb_token t, const char *const *lower_words)
+{
+    while (*lower_words && !wb_token_is(t, *lower_words))
+        lower_words++;
+    return *lower_words != NULL;
+}
+
 bool wb_token_is_symbol(wb_token t, char c) { return t.kind == WB_TOK_SYMBOL && t.len == 1 && *t.p == c; }
 
 /* The quotes came with programs in JavaScript (MySQL 9.0, 27.3). Before, and in MariaDB, $$ is a name. */

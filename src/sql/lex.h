@@ -66,6 +66,7 @@ const char *wb_lex_close(wb_lexer *, const char *at); /* end of the last token b
 bool wb_lex_has_plain_delimiter(const wb_lexer *);
 
 bool wb_token_is(wb_token, const char *lower_word); /* a word, ASCII case folded */
+bool wb_token_is_any(wb_token, const char *const *lower_words); /* ends with NULL */
 bool wb_token_is_symbol(wb_token, char c);          /* exactly this one character */
 bool wb_word_eq(const char *p, size_t len, const char *lower_word);
 wb_str

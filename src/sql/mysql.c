@@ -84,19 +84,23 @@ static void follow_call(wb_reader *r, wb_sql_options *now)
     }
 }
 
+static void restore(const wb_sql_options *first, wb_sql_options *now)
+{
+    now->ansi_quotes = first->ansi_quotes;
+    now->backslash_quotes = first->backslash_quotes;
+}
+
 static void follow_value(wb_reader *r, const wb_sql_options *first, wb_sql_options *now)
 {
     wb_token value = r->tok;
     wb_reader ahead = *r;
     wb_advance(&ahead);
     if (value.kind == WB_TOK_SYMBOL && *value.p == '@') { /* a saved one, as dumps do */
-        now->ansi_quotes = first->ansi_quotes;
-        now->backslash_quotes = first->backslash_quotes;
+        restore(first, now);
     } else if (!ends_value(&ahead, 0)) {
         follow_call(r, now);
     } else if (wb_token_is(value, "default")) {
-        now->ansi_quotes = first->ansi_quotes;
-        now->backslash_quotes = first->backslash_quotes;
+        restore(first, now);
     } else if (value.kind == WB_TOK_STRING || value.kind == WB_TOK_NAME || value.kind == WB_TOK_WORD) {
         mode_words m = modes_in(value.p, value.len);
         now->ansi_quotes = m.has_ansi_quotes;
@@ -126,8 +130,7 @@ static void follow_set(const wb_sql_options *first, const char *statement, size_
             wb_advance(&r);
             follow_value(&r, first, now);
         } else if (r.tok.kind == WB_TOK_SYMBOL && r.tok.len > 1 && r.tok.p[0] == '=') { /* =@old */
-            now->ansi_quotes = first->ansi_quotes;
-            now->backslash_quotes = first->backslash_quotes;
+            restore(first, now);
         }
     }
 }
@@ -159,7 +162,7 @@ static const wb_verb verbs[] = {
     { "uninstall", WB_STMT_DDL, COMMITS, NULL, NULL },
     /* What changes tables of the database mysql: second group. SET ROLE does not, SET DEFAULT ROLE does. */
     { "grant", WB_STMT_DDL, COMMITS | REPEATABLE, NULL, NULL },
-    { "revoke", WB_STMT_DDL, COMMITS | REPEATABLE, NULL, NULL },
+    { "revoke", WB_STMT_DDL, COMMITS, NULL, NULL },
     { "set password", WB_STMT_DDL, COMMITS | REPEATABLE, NULL, NULL },
     { "set default role", WB_STMT_DDL, COMMITS | REPEATABLE, NULL, NULL },
 
@@ -236,10 +239,6 @@ static const wb_verb verbs[] = {
     { NULL, WB_STMT_OTHER, 0, NULL, NULL },
 };
 
-static const wb_refusal refusals[] = {
-    { WB_ACT_NONE, NULL, false, NULL },
-};
-
 const wb_dialect_table wb_sql_mysql = {
     .classes = classes,
     .string_prefixes = "bxn",
@@ -264,5 +263,4 @@ const wb_dialect_table wb_sql_mysql = {
     .keeps_modes = true,
     .forms = forms,
     .verbs = verbs,
-    .refusals = refusals,
 };

@@ -1,9 +1,8 @@
 /*
  * objects.c - what a statement is about, for a driver that looks at the database before and after it: the objects of
- * DDL, the clauses of ALTER TABLE, the tables that DML writes. The reading itself is in ddl.c, clauses.c and written.c.
+ * DDL, the clauses of ALTER TABLE. The reading itself is in ddl.c and clauses.c.
  */
 #include "sql/ddl.h"
-#include "sql/written.h"
 
 #include <string.h>
 
@@ -11,7 +10,6 @@ typedef struct found {
     wb_arena *mem;
     wb_sql_object *objects;
     wb_sql_clause *clauses;
-    wb_sql_table *tables;
     size_t count, cap;
 } found;
 
@@ -32,23 +30,6 @@ static int add_clause(void *user, const wb_sql_clause *c)
     if (!slot)
         return WBL_E_NOMEM;
     *slot = *c;
-    return 0;
-}
-
-static bool same(wb_str a, wb_str b) { return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0); }
-
-static int add_table(void *user, const wb_sql_table *t)
-{
-    found *f = user;
-    for (size_t i = 0; i < f->count; i++) {
-        const wb_sql_table *seen = &f->tables[i];
-        if (same(seen->name, t->name) && same(seen->schema, t->schema))
-            return 0;
-    }
-    wb_sql_table *slot = WB_PUSH(f->mem, f->tables, f->count, f->cap);
-    if (!slot)
-        return WBL_E_NOMEM;
-    *slot = *t;
     return 0;
 }
 
@@ -75,7 +56,8 @@ static int read_objects(wb_reader *r, found *f)
         int (*read)(wb_reader *, wb_object_fn, void *user);
     } rows[] = {
         { "create", wb_ddl_create }, { "alter", wb_ddl_alter },       { "drop", wb_ddl_drop },
-        { "rename", wb_ddl_rename }, { "truncate", wb_ddl_truncate },
+        { "rename", wb_ddl_rename }, { "truncate", wb_ddl_truncate }, { "grant", wb_ddl_grant },
+        { "revoke", wb_ddl_grant },
     };
     wb_ddl_pass_set(r);
     for (size_t i = 0; i < WB_COUNT(rows); i++) {
@@ -109,20 +91,5 @@ int wb_sql_clauses(wb_ctx *cx, wb_arena *mem, const wb_sql_options *options, con
         return wb_nomem(cx);
     *out = f.clauses;
     *count = f.count;
-    return 0;
-}
-
-int wb_sql_written_tables(wb_ctx *cx, wb_arena *mem, const wb_sql_options *options, const char *text, size_t len,
-                          wb_sql_table **out, size_t *count, bool *is_sure)
-{
-    found f = { .mem = mem };
-    bool is_known = true;
-    wb_reader r;
-    wb_reader_start(&r, options, text, len);
-    if (wb_written_read(&r, add_table, &f, &is_known) != 0)
-        return wb_nomem(cx);
-    *out = f.tables;
-    *count = f.count;
-    *is_sure = is_known;
     return 0;
 }

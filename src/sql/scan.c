@@ -29,7 +29,6 @@ static void note_facts(wb_script_facts *f, const wb_statement *st)
 {
     f->statement_count++;
     f->has_ddl |= st->cls == WB_STMT_DDL;
-    f->has_dml |= st->cls == WB_STMT_DML;
     f->has_copy |= st->has_copy_data;
     f->has_batch |= st->batch.size > 0;
     f->may_leak |= st->may_leak;

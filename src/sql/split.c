@@ -85,15 +85,6 @@ static const wb_client_row *client_row(const splitter *s, wb_str name)
     return row;
 }
 
-static bool is_any_word(wb_token t, const char *const *words)
-{
-    for (; *words; words++) {
-        if (wb_token_is(t, *words))
-            return true;
-    }
-    return false;
-}
-
 static bool is_first_on_line(const splitter *s, const char *p)
 {
     while (p > s->text && (p[-1] == ' ' || p[-1] == '\t'))
@@ -117,7 +108,7 @@ static bool is_client_word(const splitter *s, wb_token t)
     const char *const *words = s->lex.table->client_words;
     if (!words || t.kind != WB_TOK_WORD || !is_first_on_line(s, t.p))
         return false;
-    return is_any_word(t, words) && !wb_token_is_symbol(wb_lex_peek(&s->lex), ':'); /* a label may be called so */
+    return wb_token_is_any(t, words) && !wb_token_is_symbol(wb_lex_peek(&s->lex), ':'); /* a label may be called so */
 }
 
 static int refuse_client_word(splitter *s, wb_token t)
@@ -360,7 +351,7 @@ static wb_token read_copy(splitter *s, wb_token t)
 static bool is_passed_over(wb_token t)
 {
     static const char *const words[] = { "or", "replace", "temp", "temporary", "aggregate", NULL };
-    return is_any_word(t, words);
+    return wb_token_is_any(t, words);
 }
 
 /* The next token that the server reads as one. */
@@ -407,7 +398,7 @@ static wb_form form_of_block(splitter *s, wb_token *t)
     static const char *const openers[] = { "if", "case", "loop", "while", "repeat", "for", NULL };
     if (t->kind != WB_TOK_WORD && t->kind != WB_TOK_NAME)
         return WB_FORM_PLAIN;
-    if (is_any_word(*t, openers))
+    if (wb_token_is_any(*t, openers))
         return WB_FORM_BLOCK;
     if (wb_token_is(*t, "alter")) {
         wb_form form = form_of_create(s, t);

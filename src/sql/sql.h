@@ -40,6 +40,17 @@ int wb_statement_find(wb_ctx *, const wb_sql_options *, const char *text, size_t
    does not lex (the rest then counts as one token). out: 64 hex digits. */
 void wb_sql_token_hash(const wb_sql_options *, const char *text, size_t len, char out[65]);
 
+/* For each statement the checksum of the text up to its end (of its data, where it has any): all of them in one pass. */
+typedef struct wb_token_mark {
+    size_t end;
+    uint8_t digest[32];
+} wb_token_mark;
+typedef void (*wb_token_mark_fn)(void *user, const wb_token_mark *);
+void wb_sql_token_marks(const wb_sql_options *, const char *text, size_t len, wb_token_mark_fn, void *user);
+
+/* The one of the statement that ends there. */
+void wb_sql_token_hash_to(const wb_sql_options *, const char *text, size_t len, size_t end, char out[65]);
+
 /* Directives in the leading comments of a script (`-- whimbrel: ...`), and everywhere for those that stand above a
    statement (batch), which are only checked here. An unknown or malformed one is WBL_E_INVALID with line and column,
    and the nearest known name as a hint. Text without any is not lexed: wb_script_scan() tells its faults. */
@@ -62,9 +73,6 @@ int wb_directives_read(wb_ctx *, wb_arena *, const wb_sql_options *, const char 
    length 0 is the current one. The functions below take one statement, as the splitter found it; what they do not
    recognise they leave out. They fail with WBL_E_NOMEM only. Complete for MySQL and MariaDB; for other dialects they
    tell the first object, and no clauses. */
-typedef struct wb_sql_table {
-    wb_str schema, name;
-} wb_sql_table;
 
 /* One object of a DDL statement. DROP TABLE a, b gives two; RENAME TABLE a TO b, b TO c gives two, in their order. */
 typedef struct wb_sql_object {
@@ -81,9 +89,10 @@ typedef struct wb_sql_object {
 } wb_sql_object;
 
 /*
- * The objects of CREATE, ALTER, DROP, RENAME and TRUNCATE; none for other statements. ALTER TABLE t RENAME TO u gives
- * one row of WB_ACT_RENAME; when it has other clauses as well, a row of WB_ACT_ALTER for t stands before it. What
- * ALTER TABLE does to columns and indexes is told by wb_sql_clauses(). *out is in the arena; NULL when there is none.
+ * The objects of CREATE, ALTER, DROP, RENAME and TRUNCATE, and the accounts of GRANT and REVOKE as WB_ACT_ALTER of kind
+ * "grants"; none for other statements. ALTER TABLE t RENAME TO u gives one row of WB_ACT_RENAME; when it has other
+ * clauses as well, a row of WB_ACT_ALTER for t stands before it. What ALTER TABLE does to columns and indexes is told by
+ * wb_sql_clauses(). *out is in the arena; NULL when there is none.
  */
 int wb_sql_objects(wb_ctx *, wb_arena *, const wb_sql_options *, const char *text, size_t len, wb_sql_object **out,
                    size_t *count);
@@ -112,14 +121,6 @@ typedef struct wb_sql_clause {
    INDEX count as one clause, and so do their ALGORITHM and LOCK. */
 int wb_sql_clauses(wb_ctx *, wb_arena *, const wb_sql_options *, const char *text, size_t len, wb_sql_clause **out,
                    size_t *count);
-
-/*
- * The tables that INSERT, REPLACE, UPDATE, DELETE, LOAD DATA or TRUNCATE writes by its own text; what triggers, foreign keys
- * and views do behind it is not seen. Aliases are resolved. *is_sure: false when the text does not tell all (UPDATE of
- * a join whose columns carry no table names: then every table of the join is listed; CALL, EXECUTE: none is).
- */
-int wb_sql_written_tables(wb_ctx *, wb_arena *, const wb_sql_options *, const char *text, size_t len,
-                          wb_sql_table **out, size_t *count, bool *is_sure);
 
 /* ---- text that we change or build --------------------------------------------------------------------------------- */
 

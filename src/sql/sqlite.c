@@ -42,10 +42,6 @@ static const wb_verb verbs[] = {
     { NULL, WB_STMT_OTHER, 0, NULL, NULL },
 };
 
-static const wb_refusal refusals[] = {
-    { WB_ACT_NONE, NULL, false, NULL },
-};
-
 const wb_dialect_table wb_sql_sqlite = {
     .classes = classes,
     .string_prefixes = "x",
@@ -56,5 +52,4 @@ const wb_dialect_table wb_sql_sqlite = {
     .has_marks_between = true,
     .forms = forms,
     .verbs = verbs,
-    .refusals = refusals,
 };

@@ -15,6 +15,8 @@ typedef struct hasher {
     wb_sha256 sha;
     size_t done; /* everything before this is hashed */
     bool has_cr;
+    wb_token_mark_fn mark; /* NULL: nobody asks for the statements */
+    void *user;
     size_t len;
     uint8_t room[4096]; /* many tokens are short; the hash likes blocks */
 } hasher;
@@ -77,6 +79,16 @@ static void add_token(hasher *h, const char *p, size_t len)
     add_bytes(h, p, (size_t)(end - p));
 }
 
+/* The hash as if the text ended here; it goes on afterwards. */
+static void tell_mark(hasher *h)
+{
+    wb_token_mark m = { .end = h->done };
+    flush(h);
+    wb_sha256 copy = h->sha;
+    wb_sha256_end(&copy, m.digest);
+    h->mark(h->user, &m);
+}
+
 static int add_statement(void *user, const wb_statement *st)
 {
     hasher *h = user;
@@ -98,22 +110,60 @@ static int add_statement(void *user, const wb_statement *st)
         add_token(h, h->text + st->copy_offset, st->copy_len);
         h->done = st->copy_offset + st->copy_len;
     }
+    if (h->mark)
+        tell_mark(h);
     return 0;
 }
 
-void wb_sql_token_hash(const wb_sql_options *options, const char *text, size_t len, char out[65])
+static void hash_text(const wb_sql_options *options, hasher *h, size_t len)
 {
     wb_ctx cx = { 0 };
     wb_sql_options any_server = *options; /* the same text has the same checksum on every server */
     any_server.server_version = WB_VERSION_NONE;
     any_server.is_mariadb = false;
-    hasher h = { .options = &any_server, .text = text };
-    h.has_cr = len > 0 && memchr(text, '\r', len);
+    h->options = &any_server;
+    h->has_cr = len > 0 && memchr(h->text, '\r', len);
+    wb_sha256_start(&h->sha);
+    if (wb_split(&cx, &any_server, h->text, len, false, add_statement, h) != 0)
+        add_token(h, h->text + h->done, len - h->done);
+    flush(h);
+}
+
+void wb_sql_token_hash(const wb_sql_options *options, const char *text, size_t len, char out[65])
+{
+    hasher h = { .text = text };
     uint8_t digest[32];
-    wb_sha256_start(&h.sha);
-    if (wb_split(&cx, &any_server, text, len, false, add_statement, &h) != 0)
-        add_token(&h, text + h.done, len - h.done);
-    flush(&h);
+    hash_text(options, &h, len);
     wb_sha256_end(&h.sha, digest);
     wb_hex(digest, sizeof digest, out);
+}
+
+void wb_sql_token_marks(const wb_sql_options *options, const char *text, size_t len, wb_token_mark_fn fn, void *user)
+{
+    hasher h = { .text = text, .mark = fn, .user = user };
+    hash_text(options, &h, len);
+}
+
+typedef struct wanted {
+    size_t end;
+    bool is_found;
+    char *out;
+} wanted;
+
+static void take_mark(void *user, const wb_token_mark *m)
+{
+    wanted *w = user;
+    if (m->end != w->end)
+        return;
+    wb_hex(m->digest, sizeof m->digest, w->out);
+    w->is_found = true;
+}
+
+/* Where versioned comments make the statements end elsewhere for another server there is no mark. */
+void wb_sql_token_hash_to(const wb_sql_options *options, const char *text, size_t len, size_t end, char out[65])
+{
+    wanted w = { .end = end, .out = out };
+    wb_sql_token_marks(options, text, len, take_mark, &w);
+    if (!w.is_found)
+        wb_sql_token_hash(options, text, end, out);
 }

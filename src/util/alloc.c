@@ -129,18 +129,24 @@ char *wb_arena_str(wb_arena *a, const char *s, size_t n)
 
 char *wb_arena_dup(wb_arena *a, const char *s) { return s ? wb_arena_str(a, s, strlen(s)) : NULL; }
 
+char *wb_arena_vfmt(wb_arena *a, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    char *p = n < 0 ? NULL : wb_arena_get(a, (size_t)n + 1);
+    if (p)
+        vsnprintf(p, (size_t)n + 1, fmt, again);
+    va_end(again);
+    return p;
+}
+
 char *wb_arena_fmt(wb_arena *a, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    char *p = wb_arena_vfmt(a, fmt, ap);
     va_end(ap);
-    char *p = n < 0 ? NULL : wb_arena_get(a, (size_t)n + 1);
-    if (p) {
-        va_start(ap, fmt);
-        vsnprintf(p, (size_t)n + 1, fmt, ap);
-        va_end(ap);
-    }
     return p;
 }
 

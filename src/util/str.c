@@ -28,6 +28,8 @@ bool wb_str_ieq(wb_str a, const char *b)
     return true;
 }
 
+bool wb_str_same(wb_str a, wb_str b) { return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0); }
+
 wb_str wb_str_trim(wb_str s)
 {
     while (s.len && is_blank(s.p[s.len - 1]))
@@ -56,8 +58,7 @@ int wb_strcmp_null(const char *a, const char *b)
 
 /* ---- UTF-8 ---- */
 
-/* Bytes of the character at p, 0 when no valid one starts there. */
-static size_t utf8_step(const char *p, size_t len)
+size_t wb_utf8_step(const char *p, size_t len)
 {
     const unsigned char *s = (const unsigned char *)p;
     if (s[0] < 0x80)
@@ -80,7 +81,7 @@ static size_t utf8_step(const char *p, size_t len)
 bool wb_utf8_valid(const char *p, size_t len, size_t *bad_at)
 {
     for (size_t i = 0; i < len;) {
-        size_t n = utf8_step(p + i, len - i);
+        size_t n = wb_utf8_step(p + i, len - i);
         if (n == 0) {
             if (bad_at)
                 *bad_at = i;
@@ -89,6 +90,15 @@ bool wb_utf8_valid(const char *p, size_t len, size_t *bad_at)
         i += n;
     }
     return true;
+}
+
+/* The others would break messages, or a database refuses to store them. */
+bool wb_is_clean(const char *s)
+{
+    for (const char *p = s; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7F)
+            return false;
+    return wb_utf8_valid(s, strlen(s), NULL);
 }
 
 size_t wb_utf8_cut(const char *p, size_t len, size_t max)
@@ -230,7 +240,7 @@ void wb_buf_json(wb_buf *b, const char *s, size_t n)
     size_t done = 0; /* s[done..i) is fine as it is and not yet copied */
     for (size_t i = 0; i < n;) {
         unsigned char c = (unsigned char)s[i];
-        size_t step = utf8_step(s + i, n - i);
+        size_t step = wb_utf8_step(s + i, n - i);
         if (step != 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) {
             i += step;
             continue;

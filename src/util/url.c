@@ -22,6 +22,7 @@ typedef struct parse {
     wb_url url;
     size_t param_cap;
     wb_str text; /* the whole input, trimmed */
+    bool is_raw; /* user and password are as they are, without escapes */
     wb_buf shown;
 } parse;
 
@@ -363,12 +364,20 @@ static int find_userinfo_end(parse *ps, wb_str rest, size_t *at)
     return WBL_E_INVALID;
 }
 
+static int keep_userinfo(parse *ps, wb_str raw, const char *what, const char **out)
+{
+    if (!ps->is_raw)
+        return decode_lenient(ps, raw, what, out);
+    *out = wb_arena_str(ps->mem, raw.p, raw.len);
+    return *out ? 0 : wb_nomem(ps->cx);
+}
+
 static int parse_userinfo(parse *ps, wb_str info)
 {
     size_t colon = find_any(info, ":");
-    int rc = colon ? decode_lenient(ps, until(info, colon), "user name", &ps->url.user) : 0;
+    int rc = colon ? keep_userinfo(ps, until(info, colon), "user name", &ps->url.user) : 0;
     if (rc == 0 && colon < info.len)
-        rc = decode_lenient(ps, from(info, colon + 1), "password", &ps->url.password);
+        rc = keep_userinfo(ps, from(info, colon + 1), "password", &ps->url.password);
     show(ps, until(info, colon));
     if (colon < info.len)
         wb_buf_str(&ps->shown, ":" HIDDEN);
@@ -433,6 +442,23 @@ static int parse_go_mysql(parse *ps, wb_str rest, size_t start, wb_str address, 
     return parse_tail(ps, from(rest, end), rest);
 }
 
+/* The same as Go programs have it, without a scheme: "user:pw@tcp(host:3306)/db". Nothing in user and password is escaped
+   there (go-sql-driver/mysql, README, "Password"). */
+static bool is_go_dsn(wb_str text, size_t *start, wb_str *address, size_t *end)
+{
+    if (!find_go_address(text, start, address, end))
+        return false;
+    wb_str net = { text.p + *start, (size_t)(address->p - 1 - (text.p + *start)) };
+    return wb_str_eq(net, "tcp") || wb_str_eq(net, "unix");
+}
+
+static int parse_go_dsn(parse *ps, wb_str text, size_t start, wb_str address, size_t end)
+{
+    ps->url.scheme = "mysql";
+    ps->is_raw = true;
+    return parse_go_mysql(ps, text, start, address, end);
+}
+
 static int parse_host_url(parse *ps, wb_str rest)
 {
     wb_buf_addf(&ps->shown, "%s://", ps->url.scheme);
@@ -474,7 +500,8 @@ static int parse_file(parse *ps, wb_str rest, bool has_scheme)
     if (has_slashes)
         rest = from(rest, 2);
     if (holds_login(rest)) {
-        wb_fail(ps->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the URL of a SQLite database names a file; this one has a user or a host in it");
+        wb_fail(ps->cx, WBL_E_INVALID, WBL_EFFECT_NONE,
+                "the URL of a SQLite database names a file; this one has a user or a host in it");
         wb_hint(ps->cx, "Write sqlite:path/to/file.db, and sqlite:./NAME for a file whose name holds : and @.");
         return WBL_E_INVALID;
     }
@@ -558,7 +585,6 @@ static int fail_dsn(parse *ps, const char *what, const char *previous_key)
 static int parse_dsn(parse *ps, wb_str text)
 {
     const char *key = NULL;
-    ps->url.is_dsn = true;
     while (text.len) {
         size_t end = 0, value = 0;
         while (end < text.len && text.p[end] != '=' && !is_space(text.p[end]))
@@ -603,7 +629,8 @@ static size_t scheme_length(wb_str text)
 static int fail_form(parse *ps)
 {
     wb_fail(ps->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the database URL has no scheme");
-    wb_hint(ps->cx, "Write postgres://user:password@host:5432/database, or sqlite:path/to/file.db.");
+    wb_hint(ps->cx, "Write postgres://user:password@host:5432/database, mysql://user:password@host:3306/database, or "
+                    "sqlite:path/to/file.db.");
     return WBL_E_INVALID;
 }
 
@@ -615,7 +642,11 @@ static int parse_text(parse *ps)
     if (text.len > URL_MAX)
         return wb_fail(ps->cx, WBL_E_INVALID, WBL_EFFECT_NONE, "the database URL is longer than %zu bytes", URL_MAX);
 
-    size_t n = scheme_length(text);
+    size_t n = scheme_length(text), at, end;
+    bool has_slashes = n && text.len >= n + 3 && memcmp(text.p + n, "://", 3) == 0;
+    wb_str address;
+    if (!has_slashes && is_go_dsn(text, &at, &address, &end))
+        return parse_go_dsn(ps, text, at, address, end);
     if (n == 0) {
         if (is_dsn(text))
             return parse_dsn(ps, text);
@@ -634,7 +665,7 @@ static int parse_text(parse *ps)
     ps->url.scheme = scheme;
     if (is_one_of(scheme, file_schemes, WB_COUNT(file_schemes)))
         return parse_file(ps, from(text, n + 1), true);
-    if (text.len < n + 3 || memcmp(text.p + n, "://", 3) != 0)
+    if (!has_slashes)
         return fail_form(ps);
     return parse_host_url(ps, from(text, n + 3));
 }

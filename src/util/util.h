@@ -43,6 +43,7 @@ void *wb_arena_get(wb_arena *, size_t n);                     /* zeroed, aligned
 char *wb_arena_str(wb_arena *, const char *s, size_t n);      /* a copy with a NUL behind it */
 char *wb_arena_dup(wb_arena *, const char *s);                /* NULL gives NULL; see wb_arena_dup callers */
 char *wb_arena_fmt(wb_arena *, const char *fmt, ...) WB_PRINTF(2, 3);
+char *wb_arena_vfmt(wb_arena *, const char *fmt, va_list) WB_PRINTF(2, 0);
 void wb_arena_done(wb_arena *);
 #define WB_AUTOARENA WB_CLEANUP(wb_arena_done)
 
@@ -66,6 +67,9 @@ typedef struct wb_str { /* borrowed bytes; may hold NUL or bad UTF-8 */
 bool wb_str_eq(wb_str a, const char *b);
 bool wb_str_ieq(wb_str a, const char *b);                     /* ASCII case folded */
 wb_str wb_str_trim(wb_str);                                   /* blanks, tabs, line ends at both sides */
+bool wb_str_same(wb_str a, wb_str b);
+bool wb_is_clean(const char *s);                              /* UTF-8 without control characters */
+size_t wb_utf8_step(const char *p, size_t len);               /* bytes of the character at p; 0: no valid one */
 bool wb_utf8_valid(const char *p, size_t len, size_t *bad_at);
 size_t wb_utf8_cut(const char *p, size_t len, size_t max);    /* largest cut <= max between characters */
 bool wb_starts(const char *s, const char *prefix);
@@ -163,13 +167,12 @@ typedef struct wb_param {
     const char *key, *value;           /* percent-decoded */
 } wb_param;
 typedef struct wb_url {                /* everything in the arena that it was parsed into; absent parts are NULL */
-    const char *scheme;                /* lower case */
+    const char *scheme;                /* lower case; NULL: keyword/value form, and only params is set */
     const char *user, *password, *host, *port, *path; /* decoded; path without its leading slash for host URLs */
     const char *raw_path;              /* as written, with its leading slash */
     const char *opaque;                /* what follows "scheme:" when no // follows it (sqlite:app.db) */
     const wb_param *params;
     size_t param_count;
-    bool is_dsn;                       /* keyword/value form: only params is set */
     const char *shown;                 /* the URL with the password hidden */
 } wb_url;
 int wb_url_parse(wb_ctx *, wb_arena *, const char *text, wb_url *out);

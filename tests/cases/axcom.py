@@ -4,8 +4,8 @@ applied_at), by the native commands with `--profile axcom`.
 `axcom down --module catalog` is `whimbrel down --module catalog`, `quickcheck` is `check`.
 """
 from fixtures import AX, AX_CONFIG
-from texts import say
-from trial import Group, columns, do, ledger, move, remove, sql, table, tables, untouched, write
+from texts import left, say
+from trial import MYSQL, Group, columns, do, either, ledger, only, move, remove, sql, table, tables, untouched, write
 
 CASES = []
 # DATABASE_URL and not WHIMBREL_URL: the URL comes from the configuration file.
@@ -14,7 +14,7 @@ A01 = [AX, do('up')]
 ROWS, TABLES = 'catalog/1 catalog/2 core/1 core/2', 'users tokens catalog reviews'
 BAD = write('migrations/{type}/catalog/002_reviews.up.sql',
             'create table reviews (i int);\nselect nowhere from reviews;\n')
-A08 = [AX, BAD, do('up', 1, err=['migrations/{type}/catalog/002_reviews.up.sql:2:', say('left nothing')])]
+A08 = [AX, BAD, do('up', 1, err=['migrations/{type}/catalog/002_reviews.up.sql:2:', left(1)])]
 
 case('A01', 'enabled modules are applied, core first; a disabled one is not', AX,
      do('up', out='re:core +001 .*core +002 .*catalog +001 .*catalog +002', lacks='cart '),
@@ -38,7 +38,8 @@ case('A06', 'down without a down file is refused and names it', A01,
         err=['no down migration found for version 2 of core', 'whimbrel repair core 002 --mark-reverted']),
      ledger(ROWS), tables(TABLES))
 case('A08', 'a failure leaves no row', A08,
-     ledger('catalog/1 core/1 core/2'), tables('users tokens catalog'))
+     ledger('catalog/1 core/1 core/2'), tables(either('users tokens catalog', TABLES)),
+     only(MYSQL, do('status', out='failed: 002 reviews, 1 statement done')))
 case('A09', 'the mended file runs without force or repair', A08,
      write('migrations/{type}/catalog/002_reviews.up.sql', 'create table reviews (i int);\n'),
      do('up'),
@@ -78,11 +79,11 @@ case('A18', 'check on an empty database says no and creates nothing', AX,
      do('check', 3, err="run 'whimbrel up'"),
      untouched())
 case('A18b', 'check says no when core is not applied', AX,
-     sql('create table schema_migrations (module text not null, version int not null, applied_at timestamp, primary key (module, version))'),
+     sql('create table schema_migrations (module {key_text} not null, version int not null, applied_at timestamp, primary key (module, version))'),
      do('check', 3, err="core schema not applied — run 'whimbrel up'"),
      ledger(''))
 case('A20', 'check of a migrated database is content', A01, do('check', out='ok'), do('quickcheck', out='ok'))
-case('A21', 'verify names a missing index', A01, do('verify'), sql('drop index reviews_i'),
+case('A21', 'verify names a missing index', A01, do('verify'), sql(either('drop index reviews_i', 'drop index reviews_i on reviews')),
      do('verify', 3, out='re:reviews_i.* is missing'))
 case('A22', 'verify names a missing column', A01, sql('alter table catalog drop column n'),
      do('verify', 3, out='re:column catalog.n is missing'))

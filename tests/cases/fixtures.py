@@ -16,14 +16,58 @@ CREATE TABLE users (
     name VARCHAR(255) NOT NULL,
     email VARCHAR(255) UNIQUE NOT NULL,
     password_hash VARCHAR(255) NOT NULL,
-    created_at TIMESTAMPTZ,
-    updated_at TIMESTAMPTZ,
-    deleted_at TIMESTAMPTZ
+    created_at {timestamptz},
+    updated_at {timestamptz},
+    deleted_at {timestamptz}
 );
 CREATE INDEX idx_users_email ON users(email);
 CREATE INDEX idx_users_deleted_at ON users(deleted_at);
 '''),
     write('m/000001_create_users_table.down.sql', 'DROP TABLE IF EXISTS users;\n'),
+]
+
+# The files that the guide of that service names. Adapted for MySQL: TIMESTAMP WITH TIME ZONE, which it does not have (its
+# TIMESTAMP is a moment, too), and the column that points at a SERIAL, which is a BIGINT UNSIGNED there. The rest is the same
+# on every database.
+GUIDE_USERS = [
+    write('migrations/000001_create_users_table.up.sql', '''\
+CREATE TABLE users (
+    id SERIAL PRIMARY KEY,
+    name VARCHAR(255) NOT NULL,
+    email VARCHAR(255) UNIQUE NOT NULL,
+    password_hash VARCHAR(255) NOT NULL,
+    created_at {timestamp_with_time_zone},
+    updated_at {timestamp_with_time_zone},
+    deleted_at {timestamp_with_time_zone}
+);
+
+CREATE INDEX idx_users_email ON users(email);
+CREATE INDEX idx_users_deleted_at ON users(deleted_at);
+'''),
+    write('migrations/000001_create_users_table.down.sql', 'DROP TABLE IF EXISTS users;\n'),
+]
+GUIDE = [
+    GUIDE_USERS,
+    write('migrations/000002_add_user_avatar_column.up.sql', 'ALTER TABLE users ADD COLUMN avatar VARCHAR(500);\n'),
+    write('migrations/000002_add_user_avatar_column.down.sql', 'ALTER TABLE users DROP COLUMN avatar;\n'),
+    write('migrations/000003_create_posts_table.up.sql', '''\
+CREATE TABLE posts (
+    id SERIAL PRIMARY KEY,
+    user_id {serial_reference} NOT NULL,
+    title VARCHAR(255) NOT NULL,
+    body TEXT,
+    created_at {timestamp_with_time_zone},
+    FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+
+CREATE INDEX idx_posts_user_id ON posts(user_id);
+'''),
+    write('migrations/000003_create_posts_table.down.sql', 'DROP TABLE IF EXISTS posts;\n'),
+]
+GUIDE_PHONE = [
+    GUIDE_USERS,
+    write('migrations/000002_add_user_phone.up.sql', 'ALTER TABLE users ADD COLUMN phone VARCHAR(20);\n'),
+    write('migrations/000002_add_user_phone.down.sql', 'ALTER TABLE users DROP COLUMN phone;\n'),
 ]
 
 # The second of two fails in its second statement.
@@ -33,6 +77,7 @@ BAD2 = [
     write('m/2_bad.up.sql', 'create table a (i int);\nselect i + 1, nowhere from a;\ncreate table b (i int);\n'),
     write('m/2_bad.down.sql', 'drop table a;\n'),
 ]
+# What is done stays as it was: on MySQL the first statement has committed.
 REPAIRED = write('m/2_bad.up.sql', 'create table a (i int);\n')
 
 

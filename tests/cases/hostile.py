@@ -5,9 +5,9 @@ One row is one case: what is there, the command, its exit code, and what the mes
 """
 import os
 
-from texts import say
-from trial import (BOTH, POSTGRES, SQLITE, Group, answer, columns, do, folder, keep, ledger, link, move, only, remove,
-                   same, setting, sql, table, tables, untouched, write)
+from texts import left, say
+from trial import (ALL, ATOMIC, MYSQL, POSTGRES, SERVERS, SQLITE, Group, answer, columns, do, folder, keep, ledger,
+                   link, move, only, remove, same, setting, sql, table, tables, untouched, write)
 
 CASES = []
 group = Group(CASES)
@@ -18,7 +18,7 @@ NATIVE = ('create table schema_migrations (version bigint, namespace varchar(50)
           ' applied_at timestamp default current_timestamp)')
 
 
-def refused(ident, claim, given, command, exit, err, on=BOTH, after=untouched(), **settings):
+def refused(ident, claim, given, command, exit, err, on=ALL, after=untouched(), **settings):
     """The command is refused, says why, and nothing has changed."""
     case(ident, claim, ONE, given, keep('before'), do(command, exit, err=err), same('before'), after, on=on, **settings)
 
@@ -48,6 +48,9 @@ refused('file-dollar', 'a dollar quote that is never closed',
         [UP2 + ':1:36', 'never closed'], on=POSTGRES)
 refused('file-psql', 'a command of psql', write(UP2, '\\connect other\ncreate table b (i int);\n'), 'up', 2,
         [UP2 + ':1:1', r'\connect'], on=POSTGRES)
+refused('file-client', 'a command of the client', write(UP2, '\\! ls\ncreate table b (i int);\n'), 'up', 2, UP2 + ':1:1', on=MYSQL)
+refused('file-backquote', 'a name that is never closed', write(UP2, 'create table `b (i int);\n'), 'up', 2,
+        [UP2 + ':1:14', 'closing'], on=MYSQL)
 refused('file-directory', 'a directory that is named like a migration', folder(UP2), 'up', 2,
         [UP2, 'not a regular file'])
 refused('file-fifo', 'a pipe that is named like a migration', lambda t: os.mkfifo(t.path(UP2)), 'up', 2,
@@ -86,7 +89,7 @@ case('version-20-digits', 'versions beyond 64 bits',
      ledger('20260616000000000001'))
 refused('version-int', 'a version that the column INT does not hold',
         write('migrations/core/2147483648_b.up.sql', 'select 1;\n'),
-        'up -d migrations/core', 2, ['2147483648', 'does not fit'], on=POSTGRES, WHIMBREL_PROFILE='axcom')
+        'up -d migrations/core', 2, ['2147483648', 'does not fit'], on=SERVERS, WHIMBREL_PROFILE='axcom')
 
 # ---- scripts that go for the record ----
 
@@ -98,15 +101,41 @@ for ident, text in [
          write(UP2, text + '\n'),
          keep('before', 'select version from schema_migrations'),
          do('up', 1, err=[UP2, "can't be written", say('left nothing'), 'may not drop or rename']),
-         ledger('1 2!'), columns('version namespace dirty applied_at'), do('history', out='failed'))
+         ledger('1 2!'), columns('version namespace dirty applied_at'), do('history', out='failed'), on=ATOMIC)
+# What can't be rolled back is found before it is sent.
+for ident, text in [
+    ('ledger', 'drop table schema_migrations;'), ('history', 'drop table if exists x, whimbrel_history;'),
+    ('catalog', 'create or replace table `whimbrel_catalog` (i int);'), ('column', 'alter table schema_migrations add x int, drop column dirty;'),
+    ('change', 'alter table schema_migrations change dirty unclean tinyint;'), ('rename', 'alter table schema_migrations rename to x;'),
+    ('rename-2', 'rename table x to y, {db}.schema_migrations to z;'), ('database', 'drop database {db};'),
+    ('temporary', 'create temporary table whimbrel_history (i int);'), ('truncate', 'truncate whimbrel_history;'),
+]:
+    refused('script-' + ident, f'`{text}`', [do('up'), write(UP2, 'create table b (i int);\n' + text + '\n')], 'up', 2,
+            [UP2 + ':2:1', 'could not be rolled back', 'may not drop or rename'], on=MYSQL, after=[ledger('1'), tables('a')])
+case('script-not-ours', 'what only looks like it runs', ONE, do('up'), sql('create database if not exists other_cases'),
+     write(UP2, 'create table other_cases.schema_migrations (dirty int, i int);\n'
+                'alter table other_cases.schema_migrations drop column dirty;\ndrop table other_cases.schema_migrations;\n'
+                'create table if not exists schema_migrations (x int);\nalter table schema_migrations add column x int, change dirty'
+                ' dirty tinyint not null default 0;\ncreate temporary table t (i int);\n'
+                'drop temporary table t;\ndrop temporary table if exists whimbrel_history;\ndrop database other_cases;\n'),
+     do('up'), ledger('1 2'), on=MYSQL)
+case('script-step', 'a script that runs statement by statement is stopped before it drops the ledger', ONE, do('up'),
+     write(UP2, '-- whimbrel: no-transaction\ncreate table b (i int);\ndrop table schema_migrations;\n'),
+     do('up', 2, err=[UP2 + ':3:1', 'may not drop or rename']), ledger('1'), tables('a'), on=ATOMIC)
 case('script-schema', 'dropping the whole schema is rolled back', ONE, do('up'),
      write(UP2, 'drop schema public cascade;\ncreate schema public;\n'), do('up', 1, err=[UP2, say('left nothing')]),
      ledger('1 2!'), tables('a'), on=POSTGRES)
 case('script-secret-commit', 'a COMMIT that only the server sees is caught', ONE, do('up'),
      write(UP2, 'create table b (i int);\ndo $$ begin commit; end $$;\n'), do('up', 1, err=UP2), tables('a'),
      ledger('1 2!'), on=POSTGRES)
+case('script-secret-commit', 'a COMMIT inside of a procedure: what it committed is recorded, and nothing is said to be rolled back', ONE,
+     do('up'), write(UP2, 'create procedure p() begin insert into a values (1); commit; end;\n'), do('up'),
+     write('migrations/3_c.up.sql', 'insert into a values (2);\ncall p();\nselect nowhere;\n'),
+     do('up', 1, err=['migrations/3_c.up.sql:3:', left(2)]), ledger('1 2 3!'), answer('select sum(i) from a', '3'),
+     write('migrations/3_c.up.sql', 'insert into a values (2);\ncall p();\nselect 1;\n'), do('up'),
+     ledger('1 2 3'), answer('select sum(i) from a', '3'), on=MYSQL)
 case('script-more-columns', 'a ledger may have more columns', ONE, do('up'),
-     sql("alter table schema_migrations add column remark text default 'x'"),
+     sql("alter table schema_migrations add column remark varchar(9) default 'x'"),
      table('migrations/2_b'), do('up'), ledger('1 2'), tables('a b'))
 
 # ---- the ledger ----
@@ -114,35 +143,35 @@ case('script-more-columns', 'a ledger may have more columns', ONE, do('up'),
 CHOOSE = '--ledger whimbrel_migrations'
 for ident, claim, statements, err, on in [
     ('alien', 'a table of something else', 'create table schema_migrations (foo int)',
-     ['schema_migrations', 'foo', CHOOSE], BOTH),
+     ['schema_migrations', 'foo', CHOOSE], ALL),
     ('view', 'a view in the place of the ledger',
-     'create view schema_migrations as select 1 as version, {false} as dirty', ['schema_migrations', CHOOSE], BOTH),
+     'create view schema_migrations as select 1 as version, {false} as dirty', ['schema_migrations', CHOOSE], ALL),
     ('null-namespace', 'a row without a namespace', [NATIVE, 'insert into schema_migrations (version) values (1)'],
-     ['without a namespace', 'by hand'], BOTH),
+     ['without a namespace', 'by hand'], ALL),
     ('null-version', 'a row without a version', [NATIVE, "insert into schema_migrations (namespace) values ('core')"],
-     'without a version', BOTH),
+     'without a version', ALL),
     ('negative', 'a row with a negative version',
-     [NATIVE, "insert into schema_migrations (version, namespace) values (-5, 'core')"], '"-5"', BOTH),
+     [NATIVE, "insert into schema_migrations (version, namespace) values (-5, 'core')"], '"-5"', ALL),
     ('text', 'a row whose version is a word',
      ['create table schema_migrations (version text, namespace text, dirty boolean, applied_at timestamp)',
-                                             "insert into schema_migrations values ('abc', 'core', {false}, null)"], '"abc"', BOTH),
+                                             "insert into schema_migrations values ('abc', 'core', {false}, null)"], '"abc"', ALL),
     ('two-rows', 'two rows where the shape has one', ['create table schema_migrations (version bigint, dirty boolean)',
-                                                      'insert into schema_migrations values (1, {false}), (2, {false})'], 'more than one row', BOTH),
+                                                      'insert into schema_migrations values (1, {false}), (2, {false})'], 'more than one row', ALL),
     ('twice', 'two rows for one version',
      [NATIVE, "insert into schema_migrations (version, namespace) values (1, 'default'), (1, 'default')"],
-     ['two rows for 1', 'by hand'], BOTH),
+     ['two rows for 1', 'by hand'], ALL),
     ('types', 'a namespace that is a number',
      'create table schema_migrations (version bigint, namespace int, dirty boolean, applied_at timestamp)',
-     'the column namespace', BOTH),
+     'the column namespace', ALL),
     ('flag-type', 'a dirty flag that is a text',
      'create table schema_migrations (version bigint, namespace text, dirty text, applied_at timestamp)',
-     'the column dirty', BOTH),
+     'the column dirty', ALL),
     ('history', 'a history that is not ours', 'create table whimbrel_history (x int)',
-     ['whimbrel_history', 'has no column'], BOTH),
+     ['whimbrel_history', 'has no column'], ALL),
     ('history-view', 'a view in the place of the history', 'create view whimbrel_history as select 1 as x',
-     'whimbrel_history', BOTH),
+     'whimbrel_history', ALL),
     ('catalog', 'a catalog that is not ours', 'create table whimbrel_catalog (x int)',
-     ['whimbrel_catalog', 'has no column'], BOTH),
+     ['whimbrel_catalog', 'has no column'], ALL),
     ('matview', 'a materialized view',
      'create materialized view schema_migrations as select 1 as version, false as dirty', CHOOSE, POSTGRES),
 ]:
@@ -154,8 +183,8 @@ refused('ledger-profile', 'a profile that the ledger does not have', sql(NATIVE)
 refused('ledger-is-history', 'the history as ledger', do('up'), 'up --ledger whimbrel_history', 2, CHOOSE,
         after=ledger('1'))
 case('ledger-must', 'a column of the ledger that must have a value is named', ONE, sql(NATIVE),
-     sql("alter table schema_migrations add column must text not null default 'x'"),
-     only('postgres', sql('alter table schema_migrations alter must drop default'),
+     sql("alter table schema_migrations add column must varchar(9) not null default 'x'"),
+     only(SERVERS, sql('alter table schema_migrations alter must drop default'),
           do('up', 1, err=['must', say('left nothing')]), tables('')))
 case('ledger-gone', 'a ledger that somebody dropped: nothing counts as applied, and nothing is done twice', ONE,
      do('up'), sql('drop table schema_migrations'),
@@ -173,6 +202,11 @@ for ident, claim, url, err in [
     ('scheme', 'a scheme that does not exist', 'frob://app:s3cret@h/shop', ['frob', 'postgres']),
     ('mongodb', 'a database that this build has no driver for', 'mongodb://app:s3cret@h/shop', ['MongoDB']),
     ('port', 'a port that is no number', 'postgres://app@h:port/shop', ['port']),
+    ('mysql-down', 'a server that is down', 'mysql://app:s3cret@127.0.0.1:1/shop',
+     ['127.0.0.1:1', 'is the server up there']),
+    ('mysql-go-down', 'a server that is down, in the form of Go programs', 'mysql://app:s3cret@tcp(127.0.0.1:1)/shop', ['127.0.0.1:1']),
+    ('mysql-host', 'a host that does not exist', 'mariadb://app:s3cret@nonesuch.invalid/shop', ['nonesuch.invalid']),
+    ('mysql-port', 'a port that is no number', 'mysql://app@h:port/shop', ['port']),
 ]:
     refused('url-' + ident, claim, [], f"up --connect-timeout 2s -u '{url}'", (1, 2), err, on=SQLITE)
     case('url-' + ident, 'the password is not in the message', ONE,
@@ -208,6 +242,26 @@ refused('pg-no-create', 'a role without the right to create', LEAST, 'up -u {as_
         ['permission denied for schema public', 'grant the role'], on=POSTGRES)
 refused('pg-no-select', 'a role that may not read the ledger', [LEAST, do('up')], 'status -u {as_least}', 1,
         ['permission denied for table schema_migrations', 'grant the role'], on=POSTGRES, after=ledger('1'))
+refused('my-database', 'a database that does not exist', [], 'up -u {server}/nonesuch', 1,
+        ["re:database ['\"]nonesuch['\"]", 'create the database'], on=MYSQL)
+refused('my-no-database', 'a URL without a database', [], 'up -u {server}/', (1, 2), 'database', on=MYSQL)
+refused('my-user', 'a user that does not exist', [], 'up -u {as_nobody}', 1, ['whimbrel_nobody', 'user and password'], on=MYSQL)
+refused('my-parameter', 'a parameter that the server does not know', [], 'up -u {url}?nonsense=1', (1, 2), 'nonsense', on=MYSQL)
+MY_LEAST = sql(['create user whimbrel_least', 'grant select, insert, update, delete on {db}.* to whimbrel_least'])
+refused('my-no-create', 'a user without the right to create', MY_LEAST, 'up -u {as_least}', 1,
+        ['re:CREATE command denied .*whimbrel_least', 'rant the user'], on=MYSQL)
+refused('my-no-write', 'a user that may only read: up is refused',
+        [do('up'), sql(['create user whimbrel_least', 'grant select on {db}.* to whimbrel_least']), table('migrations/2_c', 'c')],
+        'up -u {as_least}', 1, ['re:INSERT(, DELETE)? command denied .*whimbrel_least', 'give this user the right', say('left nothing')], on=MYSQL, after=ledger('1'))
+case('my-only-read', 'a user that may only read: status, version, history and plan answer', ONE, do('up'),
+     sql(['create user whimbrel_least', 'grant select on {db}.* to whimbrel_least']), table('migrations/2_c', 'c'),
+     do('status -u {as_least}', out='pending: 2 c'), do('version -u {as_least}', out='1\n'), do('history -u {as_least}'),
+     do('plan -u {as_least}', out='1 to apply'), on=MYSQL)
+refused('my-read-only', 'a database that is read only', sql(['create table x (i int)', 'alter database {db} read only = 1']), 'up', 1,
+        ['read only', say('left nothing')], on=('mysql',), after=sql('alter database {db} read only = 0'))
+case('L14', 'a user without CREATE works where ledger and history are there (S4-33)', ONE, MY_LEAST, do('up'),
+     sql('insert into a values (1)'), write(UP2, 'update a set i = 2;\n'), do('up -u {as_least}'),
+     ledger('1 2'), answer('select i from a', '2'), do('status -u {as_least}', out='ok'), on=MYSQL)
 case('L14', 'a role without CREATE on the schema works where ledger and history are there (S4-33)', ONE, LEAST,
      do('up'),
      sql(['grant select, insert, update, delete on all tables in schema public to whimbrel_least',

@@ -12,7 +12,7 @@ import time
 from blackbox import Psql
 from fixtures import ROOT, SEQ
 from texts import say
-from trial import (POSTGRES, SQLITE, Group, answer, do, ledger, remove, setting, sql, table, tables, untouched, write)
+from trial import (MYSQL, POSTGRES, SERVERS, SQLITE, Group, answer, do, ledger, remove, setting, sql, table, tables, untouched, write)
 
 CASES = []
 case = Group(CASES).case
@@ -96,6 +96,20 @@ SECRET = 's3cr3tw0rd'
 case('L15', 'a password that the server refuses is nowhere', TWO,
      *(do(f'{command} -u postgres://app:{SECRET}@127.0.0.1:1/shop', (0, 1, 2, 3), lacks=SECRET)
        for command in ('up', 'status', 'up --json', 'up -v', 'config', 'check', 'repair', 'force 1')), on=SQLITE)
+case('L15', 'a password that the server refuses is nowhere', TWO,
+     *(do(f'{command} -u "{{with_password}}"', (0, 1, 2, 3), lacks=SECRET)
+       for command in ('up', 'status', 'up --json', 'up -v', 'config', 'check', 'repair', 'force 1')), untouched(), on=MYSQL)
+APP = sql(["create user whimbrel identified by '" + SECRET + "'", 'grant all on {db}.* to whimbrel'])
+case('L15', 'a password is not in the history', TWO, APP, do('up -u {with_password}', lacks=SECRET), do('history -v', lacks=SECRET),
+     do('history --json', lacks=SECRET), ledger('1 2'),
+     answer("select count(*) from whimbrel_history where concat_ws(' ', executed_by, tool, error, note, up_script, down_script)"
+            f" like '%{SECRET}%'", '0'), on=MYSQL)
+case('L15', 'a password file is read, and shown nowhere', TWO, APP, write('pw', SECRET + '\n'),
+     setting(WHIMBREL_URL='{as_app}'), do('up', 1, err='denied'), do('up --password-file pw', lacks=SECRET),
+     do('config --password-file pw', lacks=SECRET), ledger('1 2'), on=MYSQL)
+case('S2-25', 'a wrong password, or none, is told and not shown', TWO, APP,
+     do('up -u {with_wrong_password}', 1, err=['re:denied .*whimbrel', 'user and password'], lacks='wr0ngw0rd'),
+     do('up -u {as_app}', 1, err='re:denied .*whimbrel'), untouched(), on=MYSQL)
 case('L15', 'a password is not in the history', TWO, do('up -u {with_password}'), do('history -v', lacks=SECRET),
      do('history --json', lacks=SECRET),
      answer(f"select count(*) from whimbrel_history h where h::text like '%{SECRET}%'", '0'), on=POSTGRES)
@@ -107,18 +121,21 @@ case('L15', 'a password file is read, and shown nowhere', TWO, write('pw', SECRE
 
 
 class Server:
-    """A PostgreSQL server of a case's own, from scripts/servers/postgres.sh."""
+    """A server of a case's own, from scripts/servers. What it is asked to become it can on PostgreSQL."""
+    VERSIONS = {'postgres': '15', 'mariadb': '10.11', 'mysql': '9'}
 
-    def __init__(self):
+    def __init__(self, kind):
+        self.kind = kind
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))
             self.port = str(s.getsockname()[1])
         self.folder = tempfile.mkdtemp(prefix='whimbrel-server-')
-        self.url = f'postgres://whimbrel@127.0.0.1:{self.port}/postgres'
+        user, database = ('whimbrel', 'postgres') if kind == 'postgres' else ('root', 'whimbrel')
+        self.url = f'{kind}://{user}@127.0.0.1:{self.port}/{database}'
 
     def call(self, action):
-        subprocess.run([ROOT / 'scripts' / 'servers' / 'postgres.sh', action, '15', self.port, self.folder], check=True,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run([ROOT / 'scripts' / 'servers' / f'{self.kind}.sh', action, self.VERSIONS[self.kind], self.port,
+                        self.folder], check=True, stdout=subprocess.DEVNULL)
 
     def passwords(self):
         """From now on the role `app` has a password, and must give it."""
@@ -142,7 +159,7 @@ class Server:
 
 
 def server(t):
-    t.kept['server'] = own = Server()
+    t.kept['server'] = own = Server(t.kind)
     t.open.append(lambda: own.call('stop'))
     t.environment['WHIMBREL_URL'] = own.url
 
@@ -173,12 +190,23 @@ def as_app(password):
 
 case('G65', 'wait until a server that starts later answers, then up', TWO, server, start_late(1.5),
      do('up', 1, err='connection refused'), do('wait --timeout 30s', out='ready'), do('up', out='2 applied'),
-     do('version', out='2\n'), on=POSTGRES)
+     do('version', out='2\n'), on=SERVERS)
 case('S4-28', 'a standby refuses what writes, names the cause, and answers what reads', TWO, server, on_server('start'),
      do('up 1'), on_server('standby'),
      do('up', 1, err=['standby', 'primary']), do('force 1', 1, err='standby'), do('down', 1, err='standby'),
      do('status', out='pending: 2 b'), do('version', out='1\n'), do('check --min default=1', out='ok'),
      do('plan', out='1 to apply'), on=POSTGRES)
+def read_only(t):
+    """The whole server only reads, for whoever is no administrator, until the case ends."""
+    t.database.query('set global read_only = 1')
+    t.open.append(lambda: t.database.query('set global read_only = 0'))
+
+
+case('S4-28', 'a replica refuses what writes, names the cause, and answers what reads', TWO, APP,
+     setting(WHIMBREL_URL='{with_password}'), do('up 1'), read_only,
+     do('up', 1, err=['read', 'primary']), do('force 1', 1, err='primary'), do('down', 1, err='primary'),
+     do('status', out='pending: 2 b'), do('version', out='1\n'), do('check --min default=1', out='ok'),
+     do('plan', out='1 to apply'), ledger('1'), tables('a'), on=MYSQL)
 case('S2-25', 'a wrong password, or none, is told and not shown; a password file is the way out', TWO, server, on_server('start'),
      on_server('passwords'), as_app('wr0ngw0rd'), do('up', 1, err=['password authentication failed', 'app'], lacks='wr0ngw0rd'),
      as_app(None), do('up', 1, err=['password', 'app']),

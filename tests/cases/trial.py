@@ -10,10 +10,15 @@ one short call, so that a case reads as a table row:
 
 Every case gets an empty folder and an empty database. The program finds the database in WHIMBREL_URL and what the case's
 group says in further variables; it is run as a person runs it, and the database is looked at with other eyes than its
-own (psql, Python's sqlite3).
+own (psql, mariadb, Python's sqlite3).
+
+A case runs on every database that it is not tied away from with `on`. What is wanted may depend on the database:
+either(elsewhere, on_mysql) where a schema change of MySQL commits and so can't be rolled back, and only(kinds, steps).
 """
+import difflib
 import os
 import pathlib
+import pprint
 import re
 import shlex
 import shutil
@@ -21,22 +26,43 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'kill'))
-from blackbox import Postgres, Psql, Sqlite, clean_environment, wait, with_database  # noqa: E402
+from blackbox import VARIABLES, Client, MySql, Postgres, Psql, Sqlite, clean_environment, is_mysql  # noqa: E402
 
-BOTH = ('sqlite', 'postgres')
-POSTGRES = ('postgres',)
 SQLITE = ('sqlite',)
+POSTGRES = ('postgres',)
+MYSQL = ('mariadb', 'mysql')
+SERVERS = POSTGRES + MYSQL
+ATOMIC = SQLITE + POSTGRES      # a schema change and its record are one transaction
+ALL = ATOMIC + MYSQL
 OWN_TABLES = {'whimbrel_history', 'whimbrel_catalog', 'schema_migrations'}
 TIMEOUT = 60
 
 
 class Wrong(Exception):
     """What must hold does not."""
+
+
+class Either:
+    """A value that is another one on MySQL and MariaDB."""
+
+    def __init__(self, elsewhere, on_mysql):
+        self.elsewhere, self.on_mysql = elsewhere, on_mysql
+
+    def on(self, kind):
+        return self.on_mysql if is_mysql(kind) else self.elsewhere
+
+    def __add__(self, text):
+        return Either(self.elsewhere + text, self.on_mysql + text)
+
+    def __radd__(self, text):
+        return Either(text + self.elsewhere, text + self.on_mysql)
+
+
+either = Either
 
 
 class Case:
@@ -47,7 +73,7 @@ class Case:
 class Group:
     """Cases that share settings of the environment: group.case(...) adds one."""
 
-    def __init__(self, cases, on=BOTH, **settings):
+    def __init__(self, cases, on=ALL, **settings):
         self.cases, self.on, self.settings = cases, on, settings
 
     def case(self, ident, claim, *steps, on=None, **settings):
@@ -63,7 +89,7 @@ def flat(steps):
 
 
 def texts(value):
-    return [value] if isinstance(value, str) else list(value)
+    return [value] if isinstance(value, (str, Either)) else list(value)
 
 
 # ---- databases ----
@@ -113,10 +139,48 @@ class PostgresTrial(Postgres):
         return session
 
 
+class MySqlTrial(MySql):
+    USERS = "'whimbrel', 'whimbrel_least'"
+
+    def fresh(self):
+        self.query(f'drop user if exists {self.USERS};'
+                   f'drop database {self.name}; create database {self.name} character set utf8mb4; use {self.name}')
+
+    def exists(self):
+        return True
+
+    def tables(self):
+        return {row[0] for row in self.query(
+            "select table_name from information_schema.tables where table_schema = database() and table_type = 'BASE TABLE'")}
+
+    def columns(self, table):
+        return [row[0] for row in self.query(
+            'select column_name from information_schema.columns where table_schema = database()'
+            f" and table_name = '{table}' order by ordinal_position")]
+
+    def hold(self, sql):
+        session = self.client()
+        session.query(f'use {self.name}; {sql}')
+        return session
+
+    def dump(self):
+        """The statements that would make this schema anew."""
+        names = self.query('select table_name, table_type from information_schema.tables where table_schema = database()'
+                           ' order by 1')
+        shown = [self.query(f'show create {"view" if kind == "VIEW" else "table"} `{name}`')[0] for name, kind in names]
+        # our history counts its rows
+        return [[row[0], re.sub(' AUTO_INCREMENT=[0-9]+', '', row[1]) if row[0] in OWN_TABLES else row[1]] for row in shown
+                ] + self.query('select routine_name, routine_definition from information_schema.routines'
+                                  ' where routine_schema = database() order by 1')
+
+
 def databases(folder, name):
     """{kind: database}; the value is None where there is no server to run on."""
-    url = os.environ.get('WHIMBREL_TEST_PG_URL')
-    return {'sqlite': LiteTrial(folder), 'postgres': PostgresTrial(url, name) if url else None}
+    found = {'sqlite': LiteTrial(folder)}
+    for kind, variable in VARIABLES.items():
+        url = os.environ.get(variable)
+        found[kind] = None if not url else PostgresTrial(url, name) if kind == 'postgres' else MySqlTrial(kind, url, name)
+    return found
 
 
 # ---- one run of a case ----
@@ -152,23 +216,40 @@ class Trial:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def pick(self, value):
+        """What a value is on this database."""
+        return value.on(self.kind) if isinstance(value, Either) else value
+
+    def texts(self, value):
+        """The texts that are wanted, for this database."""
+        return [self.fill(text) for part in texts(self.pick(value)) for text in texts(self.pick(part))]
+
     def fill(self, text):
         """{url}, {type} of the database, {serial} for a numbered primary key, and so on: see the table below."""
-        postgres = self.kind == 'postgres'
+        postgres, mysql = self.kind == 'postgres', is_mysql(self.kind)
         url = self.database.url
         values = {
             'url': url,
             'postgresql_url': 'postgresql' + url.removeprefix('postgres'),
+            'as_app': other_role(url, 'whimbrel'),
+            'with_wrong_password': other_role(url, 'whimbrel:wr0ngw0rd'),
             'with_password': other_role(url, 'whimbrel:s3cr3tw0rd'),
             'as_least': other_role(url, 'whimbrel_least'),
             'as_nobody': other_role(url, 'whimbrel_nobody'),
-            'server': os.environ.get('WHIMBREL_TEST_PG_URL', '').rsplit('/', 1)[0],
-            'db': self.database.name if postgres else 'trial.db',
+            'server': os.environ.get(VARIABLES.get(self.kind, ''), '').rsplit('/', 1)[0],
+            'db': 'trial.db' if self.kind == 'sqlite' else self.database.name,
             'folder': self.folder,
             'type': self.kind,
             'true': 'true' if postgres else '1',
             'false': 'false' if postgres else '0',
-            'serial': ('SERIAL' if postgres else 'INTEGER') + ' PRIMARY KEY',
+            'serial': 'SERIAL PRIMARY KEY' if postgres else f'INTEGER {"AUTO_INCREMENT " if mysql else ""}PRIMARY KEY',
+            'timestamp_with_time_zone': 'TIMESTAMP NULL' if mysql else 'TIMESTAMP WITH TIME ZONE',
+            'serial_reference': 'BIGINT UNSIGNED' if mysql else 'INTEGER',
+            'timestamptz': 'TIMESTAMP NULL' if mysql else 'TIMESTAMPTZ',
+            'key_text': 'varchar(50)' if mysql else 'text',
+            'if_not_exists': '' if self.kind == 'mysql' else 'IF NOT EXISTS',   # of an index
+            'on_table': 'on' if mysql else '--',
+            'go_url': re.sub(r'@([^/]+)/', r'@tcp(\1)/', url),
         }
         return re.sub(r'\{(\w+)\}', lambda m: values.get(m.group(1), m.group(0)), text)
 
@@ -203,7 +284,7 @@ class Trial:
                 if thing.poll() is None:
                     thing.kill()
                 thing.communicate()
-            elif isinstance(thing, Psql):
+            elif isinstance(thing, Client):
                 if thing.process.poll() is None:
                     thing.process.terminate()
                 thing.process.wait()
@@ -214,18 +295,17 @@ class Trial:
 def run(case, kind, program, database):
     """Runs one case; what is wrong with it, None when nothing is."""
     folder = os.path.realpath(tempfile.mkdtemp(prefix='whimbrel-case-'))
-    trial = None
+    trial, number = None, 0
     try:
         if kind == 'sqlite':
             database = LiteTrial(folder)
         database.fresh()
         trial = Trial(program, database, folder, case.settings)
         for number, step in enumerate(case.steps, 1):
-            try:
-                step(trial)
-            except (Wrong, RuntimeError, sqlite3.Error, OSError, subprocess.TimeoutExpired) as why:
-                return f'step {number}: {why}\n{trial.last or ""}'
+            step(trial)
         return None
+    except Exception as why:  # noqa: BLE001 - whatever it is, the case has failed and the next one runs
+        return f'step {number}: {why or repr(why)}\n{trial and trial.last or ""}'
     finally:
         if trial:
             trial.close()
@@ -237,9 +317,9 @@ def run(case, kind, program, database):
 def write(name, text, mode=None):
     """A file of the project; bytes are written as they are."""
     def step(t):
-        path = pathlib.Path(t.path(t.fill(name)))
+        path, content = pathlib.Path(t.path(t.fill(name))), t.pick(text)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text if isinstance(text, bytes) else t.fill(text).encode())
+        path.write_bytes(content if isinstance(content, bytes) else t.fill(content).encode())
         if mode is not None:
             path.chmod(mode)
     return step
@@ -276,11 +356,10 @@ def move(old, new):
 
 
 def sql(text=None, **by_kind):
-    """Done by hand in the database; sql(sqlite=..., postgres=...) where the two differ."""
+    """Done by hand in the database; sql(sqlite=..., postgres=...) where they differ."""
     def step(t):
-        wanted = by_kind.get(t.kind, text)
-        for statement in texts(wanted or []):
-            t.database.query(t.fill(statement))
+        for statement in t.texts(by_kind.get(t.kind, text) or []):
+            t.database.query(statement)
     return step
 
 
@@ -291,10 +370,10 @@ def setting(**variables):
     return step
 
 
-def only(kind, *steps):
-    """Steps for one kind of database."""
+def only(kinds, *steps):
+    """Steps for some kinds of database."""
     def step(t):
-        if t.kind == kind:
+        if t.kind in kinds:
             for s in flat(steps):
                 s(t)
     return step
@@ -318,17 +397,18 @@ def do(command, exit=0, has=(), out=(), err=(), lacks=(), stdin='', within=None,
 
 
 def judge(t, result, code, has=(), out=(), err=(), lacks=()):
+    code = t.pick(code)
     codes = code if isinstance(code, tuple) else (code,)
     if 'AddressSanitizer' in result.err or 'runtime error:' in result.err:
         raise Wrong('the sanitizer has something to say')
     if result.code not in codes:
         raise Wrong(f'exit {result.code}, wanted {code}')
     for wanted, where in ((has, result.out + result.err), (out, result.out), (err, result.err)):
-        for text in texts(wanted):
-            if not found(t.fill(text), where):
+        for text in t.texts(wanted):
+            if not found(text, where):
                 raise Wrong(f'{text!r} is missing')
-    for text in texts(lacks):
-        if found(t.fill(text), result.out + result.err):
+    for text in t.texts(lacks):
+        if found(text, result.out + result.err):
             raise Wrong(f'{text!r} should not be there')
 
 
@@ -391,8 +471,8 @@ def together(*commands, exit=0):
 def hold(text, name='holder'):
     """Another session runs this and stays open; release() ends it."""
     def step(t):
-        t.kept[name] = t.database.hold(t.fill(text))
-        t.open.append(t.kept[name] if isinstance(t.kept[name], Psql) else t.kept[name].close)
+        holder = t.kept[name] = t.database.hold(t.fill(t.pick(text)))
+        t.open.append(holder.close if isinstance(holder, sqlite3.Connection) else holder)
     return step
 
 
@@ -410,9 +490,9 @@ def ledger(wanted, name='schema_migrations'):
     """The ledger's rows. golang-migrate: '5|f'. Others: 'core/1 core/2!', with ! for dirty; the namespace `default` is left
     out. '' is an empty table, None no table at all."""
     def step(t):
-        got = read_ledger(t.database, name)
-        if got != wanted:
-            raise Wrong(f'the ledger holds {got!r}, wanted {wanted!r}')
+        got, want = read_ledger(t.database, name), t.pick(wanted)
+        if got != want:
+            raise Wrong(f'the ledger holds {got!r}, wanted {want!r}')
     return step
 
 
@@ -445,8 +525,9 @@ def tables(wanted):
     def step(t):
         there = t.database.tables() if t.database.exists() else set()
         got = {name for name in there if name.split('.')[-1] not in OWN_TABLES and not name.startswith('sqlite_')}
-        if got != set(wanted.split()):
-            raise Wrong(f'the tables are {sorted(got)}, wanted {sorted(wanted.split())}')
+        want = set(t.pick(wanted).split())
+        if got != want:
+            raise Wrong(f'the tables are {sorted(got)}, wanted {sorted(want)}')
     return step
 
 
@@ -462,10 +543,11 @@ def untouched():
 def answer(question, wanted):
     """The first row of the answer, its values parted by a blank."""
     def step(t):
-        rows = t.database.query(question)
+        asked, want = t.fill(t.pick(question)), t.pick(wanted)
+        rows = t.database.query(asked)
         got = ' '.join(rows[0]) if rows else None
-        if got != wanted:
-            raise Wrong(f'{question}\ngives {got!r}, wanted {wanted!r}')
+        if got != want:
+            raise Wrong(f'{asked}\ngives {got!r}, wanted {want!r}')
     return step
 
 
@@ -489,7 +571,8 @@ def same(name, question=None):
     def step(t):
         got = snapshot(t, question)
         if got != t.kept[name]:
-            raise Wrong(f'it was\n{t.kept[name]}\nand is\n{got}')
+            before, after = (pprint.pformat(value, width=120).splitlines() for value in (t.kept[name], got))
+            raise Wrong('it has changed\n' + '\n'.join(difflib.unified_diff(before, after, n=0, lineterm='')))
     return step
 
 
@@ -514,4 +597,5 @@ def snapshot(t, question):
         return t.database.query(question)
     if not t.database.exists():
         return []
-    return t.database.query(SCHEMA[t.kind]), read_ledger(t.database, 'schema_migrations')
+    schema = t.database.dump() if is_mysql(t.kind) else t.database.query(SCHEMA[t.kind])
+    return schema, read_ledger(t.database, 'schema_migrations')

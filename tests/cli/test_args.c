@@ -1,12 +1,5 @@
 /* test_args.c - the command line parser, with the real table and with a small one. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "cli/cli.h"
 
@@ -358,10 +351,6 @@ static void exit_codes_are_as_documented(void **state)
     wb_copy_text(err.hint, sizeof err.hint, row->hint, strlen(row->hint));
     assert_int_equal(cli_exit_code(row->rc, &err, row->signal_number), row->want);
 }
-
-#define ROW_TESTS(rows, fn)                                                                                            \
-    for (size_t i = 0; i < WB_COUNT(rows); i++)                                                                        \
-        tests[n++] = (struct CMUnitTest){ rows[i].name, fn, NULL, NULL, (void *)&rows[i] };
 
 int main(void)
 {

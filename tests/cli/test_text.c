@@ -1,12 +1,5 @@
 /* test_text.c - widths, tables, times, "left behind", events and completion: the text that the program prints. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "cli/cli.h"
 #include "cli/width.h"
@@ -233,10 +226,10 @@ static const struct left_row {
     { "done_and_statement_disagree", WBL_EFFECT_SOME, 5, 0, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 5, 2,
       "statements 1-2 (recorded).", 0 },
     { "concurrent_left_something", WBL_EFFECT_SOME, 1, 1, 0, 1, WBL_UP, WBL_STATE_FAILED, WBL_PROTOCOL_STEPWISE, 1, 0,
-      "what statement 1 began; the next run clears it away first; the one before it stays applied.", 1 },
+      "what statement 1 began; the next run settles it first; the one before it stays applied.", 1 },
     { "concurrent_left_something_behind_others", WBL_EFFECT_SOME, 2, 0, 0, 1, WBL_UP, WBL_STATE_FAILED,
       WBL_PROTOCOL_STEPWISE, 3, 1,
-      "statement 1 (recorded). What 2 began is cleared away by the next run; 3 was not sent.", 2 },
+      "statement 1 (recorded). What 2 began is settled by the next run; 3 was not sent.", 2 },
 };
 
 static void left_behind_says_what_is_proven(void **state)
@@ -318,10 +311,6 @@ static void completion_names_everything(void **state)
     WB_AUTOBUF wb_buf none = WB_BUF(WB_TEXT_MAX);
     assert_int_equal(cli_completion(&none, "tcsh"), -1);
 }
-
-#define ROW_TESTS(rows, fn)                                                                                            \
-    for (size_t i = 0; i < WB_COUNT(rows); i++)                                                                        \
-        tests[n++] = (struct CMUnitTest){ rows[i].name, fn, NULL, NULL, (void *)&rows[i] };
 
 int main(void)
 {

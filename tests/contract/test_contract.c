@@ -5,19 +5,12 @@
  * each test, so it must be one that nobody needs. SQL that differs between databases stands in `dialects` and nowhere
  * else. A test that a driver has no ability for is skipped and says so.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "driver/driver.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define MANY 2000 /* statements of the large script; each with a text of 2 kB */

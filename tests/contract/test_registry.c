@@ -1,17 +1,10 @@
 /* test_registry.c - names of databases, and what is said when a driver is missing or broken; and the text of row
    operations, which drivers share. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "driver/driver.h"
 #include "driver/sqltext.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static const struct canonical_row {

@@ -19,6 +19,7 @@ typedef struct crash_project {
     size_t count;
     crash_step steps[PROJECT_STEPS];
     int batch_effect, batch_rounds;    /* an effect that shall happen several times; 0: none */
+    bool is_blind;                     /* a procedure commits by itself: nobody can look into it */
 } crash_project;
 
 typedef enum crash_goal {
@@ -54,7 +55,7 @@ extern const model_profile crash_profiles[];
 extern const size_t crash_profile_count;
 extern const crash_project crash_projects[];
 extern const size_t crash_project_count;
-extern const crash_project crash_fuse;     /* not part of the matrix: it can't end well */
+extern const crash_project crash_fuse, crash_late; /* not part of the matrix: they can't end well */
 const crash_project *crash_project_for(const model_profile *, const crash_project *); /* in its dialect; NULL: does not fit */
 const char *crash_statement(const crash_step *, bool is_down, uint32_t index, wb_arena *); /* statement number index; NULL */
 

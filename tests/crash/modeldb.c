@@ -115,8 +115,12 @@ static int fail_at(wb_ctx *cx, session *s, const model_request *q, int code, con
     f->statement = q->statement;
     f->offset = q->kind == REQ_RUN ? q->offset : SIZE_MAX;
     int rc = wb_fail(cx, code, code == WBL_E_STATE ? WBL_EFFECT_UNKNOWN : WBL_EFFECT_NONE, "%s", why);
-    if (cx->err)
+    if (cx->err) {
         cx->err->is_retryable = code == WBL_E_LOCK_WAIT;
+        snprintf(cx->err->sqlstate, sizeof cx->err->sqlstate, "%s", strcmp(why, MODEL_TERMINATES) == 0 ? "2D000" : "");
+        if (q->kind == REQ_RUN && !q->is_in_unit && model_is_word(q->text, "CALL"))
+            cx->err->effect = WBL_EFFECT_UNKNOWN; /* who knows what it has committed */
+    }
     return rc;
 }
 

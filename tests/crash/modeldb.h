@@ -19,6 +19,7 @@
 #define MODEL_QUEUE 200
 #define MODEL_LOCKS 5
 #define MODEL_CALLS_MAX 20000          /* of one world: more is a loop without an end */
+#define MODEL_TERMINATES "invalid transaction termination" /* a procedure's COMMIT inside of a transaction */
 #define MODEL_BATCH 5                  /* rows that a round of a batch touches */
 
 /* ---- what can go wrong ---- */

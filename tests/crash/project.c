@@ -84,6 +84,20 @@ const crash_project crash_projects[] = {
         { "core", "1", "CREATE TABLE s1 (id int);", "DROP TABLE s1;", NULL, NULL, 1, 1 },
         { "core", "2", ALONE "CREATE TABLE s2 (id int);\nINSERT INTO s3 VALUES (1);", "DELETE FROM s3;\nDROP TABLE s2;", NULL, NULL, 2, 3 },
         { "shop", "1", "-- whimbrel: requires core\nCREATE TABLE s4 (id int);", "DROP TABLE s4;", NULL, NULL, 4, 4 } } },
+    { .name = "call", .count = 2, .steps = {
+        STEP("1", ALONE "INSERT INTO s1 VALUES (1);\nCALL p( s2);\nINSERT INTO s3 VALUES (1);\nCALL p( s4);",
+             ALONE "DELETE FROM s4;\nDELETE FROM s3;\nDELETE FROM s2;\nDELETE FROM s1;", 1, 4),
+        STEP("2", "CREATE TABLE s5 (id int);", "DROP TABLE s5;", 5, 5) } },
+    { .name = "ends", .is_blind = true, .count = 2, .steps = {
+        STEP("1", ALONE "INSERT INTO s1 VALUES (1);\nCALL ends_txn( s2);\nBEGIN;\nINSERT INTO s3 VALUES (1);\nCOMMIT;",
+             ALONE "DELETE FROM s3;\nDELETE FROM s2;\nDELETE FROM s1;", 1, 3),
+        STEP("2", "CREATE TABLE s4 (id int);", "DROP TABLE s4;", 4, 4) } },
+    /* In the script's own transaction, which the procedure ends. */
+    { .name = "inside", .is_blind = true, .count = 2, .steps = {
+        STEP("1", ALONE "BEGIN;\nINSERT INTO s1 VALUES (1);\nCALL p( s2);\nCOMMIT;\nBEGIN;\nINSERT INTO s3 VALUES (1);\n"
+                  "CALL ends_txn( s4);\nINSERT INTO s5 VALUES (1);\nCOMMIT;",
+             ALONE "DELETE FROM s5;\nDELETE FROM s4;\nDELETE FROM s3;\nDELETE FROM s2;\nDELETE FROM s1;", 1, 5),
+        STEP("2", "CREATE TABLE s6 (id int);", "DROP TABLE s6;", 6, 6) } },
 };
 const size_t crash_project_count = WB_COUNT(crash_projects);
 
@@ -97,6 +111,10 @@ static const crash_project lite_mixed = { .name = "mixed", .count = 3, .steps = 
     STEP("2", ALONE "INSERT INTO s4 VALUES (1);\nCREATE INDEX s5 ON t (id);\nVACUUM;\nINSERT INTO s6 VALUES (1);",
          ALONE "DELETE FROM s6;\nVACUUM;\nDROP INDEX s5;\nDELETE FROM s4;", 4, 6),
     ATOMIC_LAST } };
+/* It has committed a part when it fails: never "nothing happened", and it does not run again before a person has looked. */
+const crash_project crash_late = { .name = "late", .count = 1, .steps = {
+    STEP("1", ALONE "INSERT INTO s1 VALUES (1);\nCALL ends_txn_and_fails_late( s2);\nINSERT INTO s3 VALUES (1);", NULL, 1, 3) } };
+
 /* What is data only is atomic there. */
 static const crash_project my_mixed = { .name = "mixed", .count = 3, .steps = {
     STEP("1", "CREATE TABLE s1 (id int);\nINSERT INTO s2 VALUES (1);\nCREATE TABLE s3 (id int);",
@@ -113,6 +131,9 @@ const crash_project *crash_project_for(const model_profile *profile, const crash
         return NULL;
     if (profile->driver == &model_mysql && strcmp(p->name, "code") == 0)
         return NULL; /* what runs in C can't be looked into, so it may commit by itself there */
+    bool has_routines = strcmp(p->name, "call") == 0 || strcmp(p->name, "ends") == 0;
+    if ((has_routines && profile->driver == &model_sqlite) || (strcmp(p->name, "inside") == 0 && profile->driver != &model_mysql))
+        return NULL; /* there is no such thing; PostgreSQL's own BEGIN refuses it */
     if (is_mixed && profile->driver == &model_sqlite)
         return &lite_mixed;
     return is_mixed && profile->driver == &model_mysql ? &my_mixed : p;

@@ -257,7 +257,13 @@ static int run(model_world *w, model_backend *b, const model_request *q, const c
         end_txn(w, b, true);
     if (strstr(q->text, "hidden_commit")) /* what no lexer can see */
         end_txn(w, b, true);
-    return run_effect(w, b, q, why);
+    if (strstr(q->text, "ends_txn") && b->in_txn) {
+        if (w->profile->caps & WB_CAP_TXN_DDL)
+            return *why = MODEL_TERMINATES, WBL_E_STATEMENT;
+        end_txn(w, b, true);
+    }
+    int rc = run_effect(w, b, q, why);
+    return rc == 0 && strstr(q->text, "fails_late") ? (*why = "refused in the middle", WBL_E_STATEMENT) : rc;
 }
 
 /* ---- sessions ---- */

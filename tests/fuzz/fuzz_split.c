@@ -81,9 +81,7 @@ static void check_parts(const seen *s, const wb_statement *st)
     const char *text = s->text + st->offset;
     wb_sql_object *objects;
     wb_sql_clause *clauses;
-    wb_sql_table *tables;
     size_t count;
-    bool is_sure;
     check(wb_sql_objects(&cx, &mem, s->options, text, st->len, &objects, &count) == 0);
     for (size_t i = 0; i < count; i++)
         check(objects[i].kind && is_inside(s, objects[i].name) && is_inside(s, objects[i].new_name) &&
@@ -92,9 +90,6 @@ static void check_parts(const seen *s, const wb_statement *st)
     for (size_t i = 0; i < count; i++)
         check(is_inside(s, clauses[i].name) && is_inside(s, clauses[i].new_name) && is_inside(s, clauses[i].rest) &&
               is_inside(s, clauses[i].text));
-    check(wb_sql_written_tables(&cx, &mem, s->options, text, st->len, &tables, &count, &is_sure) == 0);
-    for (size_t i = 0; i < count; i++)
-        check(tables[i].name.len > 0 && is_inside(s, tables[i].name) && is_inside(s, tables[i].schema));
 }
 
 static int see_statement(void *user, const wb_statement *st)

@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -25,26 +26,30 @@ VARIABLES = {'postgres': PG_VARIABLE, 'mariadb': 'WHIMBREL_TEST_MARIADB_URL', 'm
 
 Result = collections.namedtuple('Result', 'code text')
 TIMED_OUT = 'timeout'
+UNKNOWN_STATE = 5   # the exit code that asks a person to decide
 
 
 class Tap:
-    """Prints the results of a test program in the Test Anything Protocol."""
+    """Prints the results of a test program in the Test Anything Protocol. Threads may share it."""
 
     def __init__(self):
         self.count = self.failed = self.skipped = 0
+        self.lock = threading.Lock()
 
     def check(self, passed, name, detail=''):
-        self.count += 1
-        self.failed += not passed
-        print(f'{"ok" if passed else "not ok"} {self.count} - {name}', flush=True)
-        if not passed and detail:
-            self.note(detail)
+        with self.lock:
+            self.count += 1
+            self.failed += not passed
+            print(f'{"ok" if passed else "not ok"} {self.count} - {name}', flush=True)
+            if not passed and detail:
+                self.note(detail)
         return passed
 
     def skip(self, name, reason):
-        self.count += 1
-        self.skipped += 1
-        print(f'ok {self.count} - {name} # SKIP {reason}', flush=True)
+        with self.lock:
+            self.count += 1
+            self.skipped += 1
+            print(f'ok {self.count} - {name} # SKIP {reason}', flush=True)
 
     @staticmethod
     def note(text):
@@ -95,30 +100,29 @@ def wait(process, timeout):
     return TIMED_OUT if late.is_set() else code
 
 
-class Psql:
-    """A psql process that is kept open, so that a question costs a round trip and not a process."""
+class Client:
+    """A server's own client that is kept open, so that a question costs a round trip and not a process."""
     END = 'end of the answer'
 
-    def __init__(self, url):
-        self.process = subprocess.Popen(['psql', '-XAtq', '-F', '\x1f', url], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.query('set client_min_messages = error')
+    def __init__(self, words, ending, separator, error):
+        self.ending, self.separator, self.error = ending, separator, re.compile(error)
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def query(self, sql):
         """The rows of the answer, each a list of texts. An error of the server is raised."""
-        self.process.stdin.write(f"{sql}\n;select '{self.END}';\n")
+        self.process.stdin.write(f"{sql}{self.ending}select '{self.END}';\n")
         self.process.stdin.flush()
         rows, error = [], None
         while True:
             line = self.process.stdout.readline()
             if not line:
-                raise RuntimeError(f'psql ended: {rows}')
+                raise RuntimeError(f'{self.process.args[0]} ended: {rows}')
             line = line.rstrip('\n')
             if line == self.END:
                 break
-            if re.search(r'\b(ERROR|FATAL):  ', line):
+            if self.error.search(line):
                 error = error or line
-            rows.append(line.split('\x1f'))
+            rows.append(line.split(self.separator))
         if error:
             raise RuntimeError(f'{error}\nin: {sql}')
         return rows
@@ -126,6 +130,12 @@ class Psql:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+class Psql(Client):
+    def __init__(self, url):
+        super().__init__(['psql', '-XAtq', '-F', '\x1f', url], '\n;', '\x1f', r'\b(ERROR|FATAL):  ')
+        self.query('set client_min_messages = error')
 
 
 class Sqlite:
@@ -187,10 +197,12 @@ class Postgres:
         return int(self.query("select count(*) from pg_stat_activity where datname = current_database()"
                               " and backend_type = 'client backend' and pid <> pg_backend_pid()")[0][0])
 
-    def end_sessions(self):
-        """Ends every other session on this database."""
-        self.query("select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database()"
-                   " and backend_type = 'client backend' and pid <> pg_backend_pid()")
+    def end_sessions(self, what='connection'):
+        """Ends every other session on this database, or its query; how many there were."""
+        function = {'connection': 'pg_terminate_backend', 'query': 'pg_cancel_backend'}[what]
+        return int(self.query(f"select count(*) filter (where {function}(pid)) from pg_stat_activity"
+                              " where datname = current_database() and backend_type = 'client backend'"
+                              " and pid <> pg_backend_pid()")[0][0])
 
     def tables(self):
         return {row[0] for row in self.query("select tablename from pg_tables where schemaname = 'public'")}
@@ -215,7 +227,6 @@ def with_database(url, name, **parameters):
 
 class MySql:
     """A database of its own on a throw-away MariaDB or MySQL server, seen through MariaDB's client."""
-    END = 'end of the answer'
 
     def __init__(self, kind, server_url, name, **parameters):
         self.kind, self.name = kind, name
@@ -224,38 +235,42 @@ class MySql:
         self.connect()
         self.query(f'drop database if exists {name}; create database {name} character set utf8mb4; use {name}')
 
+    def client(self):
+        return Client(['mariadb', '--no-defaults', *self.address(), '-N', '-B', '--unbuffered', '--force'], ';\n', '\t', '^ERROR ')
+
     def connect(self):
-        self.process = subprocess.Popen(
-            ['mariadb', '--no-defaults', *self.address(), '-N', '-B', '--unbuffered', '--force'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.session = self.client()
+        self.query = self.session.query
+
+    def place(self):
+        return self.parts.hostname, str(self.parts.port), self.parts.username
 
     def address(self):
-        return f'-h{self.parts.hostname}', f'-P{self.parts.port}', f'-u{self.parts.username}'
-
-    def query(self, sql):
-        """The rows of the answer, each a list of texts. An error of the server is raised."""
-        self.process.stdin.write(f"{sql};\nselect '{self.END}';\n")
-        self.process.stdin.flush()
-        rows, error = [], None
-        while True:
-            line = self.process.stdout.readline()
-            if not line:
-                raise RuntimeError(f'mariadb ended: {rows}')
-            line = line.rstrip('\n')
-            if line == self.END:
-                break
-            if line.startswith('ERROR '):
-                error = line
-            rows.append(line.split('\t'))
-        if error:
-            raise RuntimeError(f'{error}\nin: {sql}')
-        return rows
+        host, port, user = self.place()
+        return f'-h{host}', f'-P{port}', f'-u{user}'
 
     def fresh(self):
         self.query(f'drop database {self.name}; create database {self.name}; use {self.name}; create table trace(k int)')
 
+    def others(self):
+        """The connections of every other session on this database."""
+        return [row[0] for row in self.query('select id from information_schema.processlist where db = database()'
+                                             ' and id <> connection_id()')]
+
     def sessions(self):
-        return int(self.query("select count(*) from information_schema.processlist where db = database()"
-                              " and id <> connection_id()")[0][0])
+        return len(self.others())
+
+    def end_sessions(self, what='connection'):
+        """Ends every other session on this database, or its query; how many there were."""
+        ended = 0
+        for number in self.others():
+            try:
+                self.query(f'kill {what} {number}')
+                ended += 1
+            except RuntimeError as error:
+                if 'Unknown thread' not in str(error):   # it has gone by itself
+                    raise
+        return ended
 
     def tables(self):
         return {row[0] for row in self.query("select table_name from information_schema.tables where table_schema = database()")}
@@ -266,21 +281,23 @@ class MySql:
 
     def close(self):
         self.query(f'drop database if exists {self.name}')
-        self.process.stdin.close()
-        self.process.wait()
+        self.session.close()
 
 
 class State:
     """What one look at a database found. Versions are numbers."""
 
-    def __init__(self, database, count):
+    def __init__(self, database, count, data=()):
         tables, indexes = database.tables(), database.indexes()
         self.recorded, self.dirty = ledger(database, tables)
         self.trace = collections.Counter(int(row[0]) for row in database.query('select k from trace'))
         self.full, self.part = set(), set()
+        self.effects = {}   # of each version: whether each statement that leaves something took effect
         rows = counted_rows(database, [k for k in range(1, count + 1) if f't{k}' in tables])
         for k in range(1, count + 1):
-            effects = [f't{k}' in tables, rows.get(k) == 2, f'i{k}' in indexes, k in self.trace]
+            effects = ([k in self.trace, -k in self.trace] if k in data else
+                       [f't{k}' in tables, rows.get(k) == 2, f'i{k}' in indexes, k in self.trace])
+            self.effects[k] = effects
             if all(effects):
                 self.full.add(k)
             elif any(effects):
@@ -341,22 +358,26 @@ class Project:
 
     `pause` is SQL that makes a script last a few milliseconds. The versions in `stepwise` are marked to run outside a
     transaction; on PostgreSQL they build their index concurrently, which can't be done otherwise. On MySQL all are stepwise, and
-    none is marked.
+    none is marked; but those in `data`, which leave nothing but two rows in `trace`, are one transaction on every database.
     """
 
-    def __init__(self, folder, kind, count=8, stepwise=(), pause=''):
-        self.folder, self.count, self.stepwise = str(folder), count, tuple(stepwise)
+    def __init__(self, folder, kind, count=8, stepwise=(), pause='', data=()):
+        self.folder, self.count, self.stepwise, self.data = str(folder), count, tuple(stepwise), tuple(data)
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
         for k in range(1, count + 1):
-            self.write(k, 'up', up_script(k, kind, k in self.stepwise, pause))
-            self.write(k, 'down', down_script(k, kind, k in self.stepwise))
+            if k in self.data:
+                self.write(k, 'up', f'insert into trace (k) values ({k});\ninsert into trace (k) values ({-k});\n')
+                self.write(k, 'down', f'delete from trace where k in ({k}, {-k});\n')
+            else:
+                self.write(k, 'up', up_script(k, kind, k in self.stepwise, pause))
+                self.write(k, 'down', down_script(k, kind, k in self.stepwise))
 
     def write(self, version, direction, text):
         pathlib.Path(self.folder, f'{version:06d}_m{version}.{direction}.sql').write_text(text)
 
     def look(self, database):
-        return State(database, self.count)
+        return State(database, self.count, self.data)
 
     def arguments(self, command, database, *options):
         """The command line of `whimbrel COMMAND` for this project."""
@@ -416,6 +437,11 @@ def databases(folder, name):
         url = os.environ.get(variable)
         database = None if not url else Postgres(url, name) if kind == 'postgres' else MySql(kind, url, name)
         yield kind, database
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as s:
+        return str(s.getsockname()[1])
 
 
 def no_server(kind):

@@ -1,7 +1,5 @@
 """Kills `whimbrel up` and `whimbrel down` with SIGKILL at random moments and judges the database.
 
-usage: killrun.py PROGRAM sqlite|postgres TRIALS [--seed N] [--url URL]      prints one line of JSON
-
 The moments are spread evenly over the measured time of a whole run. After each kill, as soon as the server has done with
 the killed session, and again after a plain second run:
 
@@ -14,22 +12,16 @@ Every third trial kills `down --all`; the others kill `up`. Every second one run
 transaction or message). In every fifth the second run starts at once, while the server may still be busy with the killed
 session, so that nothing is looked at in between.
 """
-import argparse
-import json
 import os
 import random
 import re
 import signal
 import statistics
-import sys
-import tempfile
 import time
 
-sys.dont_write_bytecode = True
-from blackbox import PAUSE, Postgres, Program, Project, Sqlite, settle, stepwise_of, wait
+from blackbox import PAUSE, UNKNOWN_STATE, Project, settle, stepwise_of, wait
 
 COUNT = 8
-UNKNOWN_STATE = 5
 MEASURE_EVERY = 30   # trials: a machine does not stay as busy as it was
 
 
@@ -155,23 +147,3 @@ class KillRun:
         self.result['run_ms'] = {' '.join((c, *o)): round(1000 * t, 1) for (c, o), t in moments.items()}
         self.result['seconds'] = round(time.monotonic() - start, 1)
         return self.result
-
-
-def main():
-    parser = argparse.ArgumentParser(description='kills whimbrel at random moments and judges the database')
-    parser.add_argument('program')
-    parser.add_argument('database', choices=['sqlite', 'postgres'])
-    parser.add_argument('trials', type=int)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--url', default=os.environ.get('WHIMBREL_TEST_PG_URL'), help='of the PostgreSQL server')
-    a = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix='whimbrel-kill-') as folder:
-        database = Sqlite(folder) if a.database == 'sqlite' else Postgres(a.url, f'whimbrel_kill_{os.getpid()}')
-        run = KillRun(Program(a.program), database, folder, a.seed)
-        print(json.dumps(run.trials(a.trials)))
-        print('\n'.join(run.examples), file=sys.stderr)
-        database.close()
-
-
-if __name__ == '__main__':
-    main()

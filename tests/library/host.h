@@ -18,10 +18,11 @@
 #include <cmocka.h>
 
 #include <libpq-fe.h>
+#include <mysql.h>
 #include <sqlite3.h>
 #include <whimbrel.h>
 
-typedef enum host_kind { HOST_SQLITE, HOST_POSTGRES } host_kind;
+typedef enum host_kind { HOST_SQLITE, HOST_POSTGRES, HOST_MARIADB, HOST_MYSQL } host_kind;
 
 /* The program: a folder, a fresh database, an open connection of its own, and the error of the last call. */
 typedef struct host {
@@ -30,6 +31,7 @@ typedef struct host {
     char url[400];
     sqlite3 *db;
     PGconn *pg;
+    MYSQL *my;
     wbl_handle *h;
     wbl_error err;
     int events[16];              /* how many of each kind */
@@ -38,18 +40,24 @@ typedef struct host {
     bool is_done;
 } host;
 
-/* Rows for cmocka: each test runs once for each database; without a server the second is skipped. */
-extern host_kind host_kinds[2];
+/* Rows for cmocka: each test runs once for each database; without its server it is skipped. */
+extern host_kind host_kinds[4];
 #define ON_SQLITE(test) cmocka_unit_test_prestate_setup_teardown(test, host_setup, host_teardown, &host_kinds[HOST_SQLITE])
-#define ON_POSTGRES(test)                                                                                              \
-    { #test "_on_postgres", test, host_setup, host_teardown, &host_kinds[HOST_POSTGRES] }
-#define ON_BOTH(test) ON_SQLITE(test), ON_POSTGRES(test)
+#define ON_SERVER(test, kind, suffix) { #test "_on_" suffix, test, host_setup, host_teardown, &host_kinds[kind] }
+#define ON_POSTGRES(test) ON_SERVER(test, HOST_POSTGRES, "postgres")
+#define ON_MYSQL(test) ON_SERVER(test, HOST_MARIADB, "mariadb"), ON_SERVER(test, HOST_MYSQL, "mysql")
+#define ON_SERVERS(test) ON_POSTGRES(test), ON_MYSQL(test)
+#define ON_EACH(test) ON_SQLITE(test), ON_SERVERS(test)
+#define ON_TXN_DDL(test) ON_SQLITE(test), ON_POSTGRES(test) /* where a transaction covers schema changes */
 int host_setup(void **state);          /* *state becomes the host */
 int host_teardown(void **state);
 int host_run(const struct CMUnitTest *tests, size_t count, const char *name); /* of main(): TAP, allocator, database */
 #define HOST_RUN(tests, name) host_run(tests, sizeof(tests) / sizeof *(tests), name)
 
 static inline host *host_get(void **state) { return *state; }
+static inline bool host_is_mysql(const host *t) { return t->kind == HOST_MARIADB || t->kind == HOST_MYSQL; }
+const char *host_driver(const host *);                     /* connection_kind: "sqlite", "postgres", "mysql" */
+void *host_native(const host *);
 
 void host_exec(host *, const char *sql);                   /* on the program's own connection */
 int64_t host_ask(host *, const char *sql);                 /* one number; -1: it failed */

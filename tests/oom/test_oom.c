@@ -6,19 +6,12 @@
  * the table is a call; each runs on migrations from memory with the caller's own connection, and on a directory with its
  * whimbrel.yaml and a database file. Arenas are built here with chunks of one piece each, so that none of them hides.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "util/util.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -77,6 +77,8 @@ static const struct down_row {
 
     { "half_reverted_goes_on", WB_GOAL_DOWN, SHAPE_NATIVE, "c/1 c/2", "", "c/1 c/2!",
       "up c/1 applied; up c/2 applied; down c/2 failed 1/2", NULL, NULL, 0, 0, "-c/2", "retry" },
+    { "half_applied_and_nothing_else", WB_GOAL_DOWN, SHAPE_NATIVE, "c/1 c/2", "", "c/1!", "up c/1 failed 1/2", NULL, NULL, 0,
+      WBL_E_STATE, "", "half-applied!" },
     { "half_applied_stands_on_it", WB_GOAL_DOWN, SHAPE_NATIVE, "c/1 c/2", "", "c/1 c/2!",
       "up c/1 applied; up c/2 failed 1/2", NULL, NULL, 0, WBL_E_STATE, "", "half-applied!" },
     { "a_clean_failure_is_no_matter", WB_GOAL_DOWN, SHAPE_NATIVE, "c/1 c/2", "", "c/1 c/2!",

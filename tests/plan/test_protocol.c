@@ -64,21 +64,21 @@ static const struct protocol_row {
     { "commit_without_begin", PG, true, false,
       FACTS(.shape = WB_SHAPE_UNBALANCED, .odd = { .txn = WB_TXN_COMMIT, .line = 4, .column = 2 }), WBL_E_INVALID, N,
       NULL, "unbalanced-transaction!" },
-    { "batch", PG, false, false, FACTS(.has_batch = true, .has_dml = true), 0, S, "it runs in batches", "" },
+    { "batch", PG, false, false, FACTS(.has_batch = true), 0, S, "it runs in batches", "" },
     { "batch_in_a_transaction", PG, false, false, FACTS(.has_batch = true, .shape = WB_SHAPE_OUTER), WBL_E_INVALID, N,
       NULL, "batch-in-transaction!" },
     { "pooled_and_atomic", PG, false, true, FACTS(.has_ddl = true), 0, A, NULL, "" },
     { "pooled_and_stepwise", PG, true, true, FACTS(.has_ddl = true), WBL_E_INVALID, S, "marked no-transaction",
       "pooled!" },
-    { "data_on_mysql", MY, false, false, FACTS(.has_dml = true), 0, A, NULL, "" },
+    { "data_on_mysql", MY, false, false, FACTS(.has_ddl = false), 0, A, NULL, "" },
     { "schema_on_mysql", MY, false, false, FACTS(.has_ddl = true), 0, S, "this database can't roll back schema changes",
       "" },
-    { "a_setting_on_mysql_commits_nothing", MY, false, false, FACTS(.has_dml = true, .may_leak = true), 0, A, NULL, "" },
-    { "a_call_on_mysql_may_do_anything", MY, false, false, FACTS(.has_dml = true, .may_commit = true), 0, S,
+    { "a_setting_on_mysql_commits_nothing", MY, false, false, FACTS(.may_leak = true), 0, A, NULL, "" },
+    { "a_call_on_mysql_may_do_anything", MY, false, false, FACTS(.may_commit = true), 0, S,
       "this database can't roll back schema changes", "" },
     { "refusing_does_not_matter_without_transactions", MY, false, false, FACTS(.has_ddl = true, .refusing_count = 1), 0,
       S, "this database can't roll back schema changes", "" },
-    { "no_transactions_at_all", NO, false, false, FACTS(.has_dml = true), 0, S, "this database has no transactions",
+    { "no_transactions_at_all", NO, false, false, FACTS(.has_ddl = false), 0, S, "this database has no transactions",
       "" },
 };
 
@@ -118,7 +118,8 @@ static void all_that_can_not_run_are_told(void **state)
     world w;
     world_start(&w, "c/1 c/2 c/3", "");
     world_file(&w, "c", "1")->up.info->facts.shape = WB_SHAPE_UNBALANCED;
-    world_file(&w, "c", "3")->up.info->facts = (wb_script_facts)FACTS(.refusing_count = 1, .refusing = { .refuses = CIC });
+    world_file(&w, "c", "3")->up.info->facts =
+        (wb_script_facts)FACTS(.refusing_count = 1, .refusing = { .refuses = CIC });
     assert_int_equal(world_plan(&w, WB_GOAL_UP), 0);
     assert_int_equal(choose(&w, PG, false), WBL_E_INVALID);
     assert_string_equal(world_codes(&w), "unbalanced-transaction! transaction-mix!");
@@ -150,7 +151,7 @@ static void what_was_begun_stepwise_goes_on_stepwise(void **state)
     assert_int_equal(world_plan(&w, WB_GOAL_UP), 0);
     assert_int_equal(choose(&w, PG, false), 0);
     assert_int_equal(w.plan.steps[0].protocol, S);
-    assert_string_equal(w.plan.steps[0].reason, "it goes on with an attempt that ran statement by statement");
+    assert_string_equal(w.plan.steps[0].reason, "it goes on with statement 2");
     world_again(&w);
     world_records(&w, "up c/1 failed 0/1"); /* the first statement is in doubt: it must be looked at */
     assert_int_equal(world_plan(&w, WB_GOAL_UP), 0);

@@ -174,7 +174,7 @@ static void unknown_statement_has_two_ways_out(void **state)
     w.request.command_name = "tool";
     assert_int_equal(world_plan(&w, WB_GOAL_UP), WBL_E_STATE);
     assert_string_equal(w.err.message,
-                        "000007: statement 3 of 3 was running when its run ended, and nobody can tell whether "
+                        "000007: statement 3 of 3 was begun, and nobody can tell whether "
                         "it took effect");
     assert_string_equal(w.err.hint, "look at the data, then say which:\n"
                                     "  tool repair 000007 --statement 3 --did-run      nothing is left to do\n"

@@ -12,15 +12,7 @@
 #ifndef WB_TEST_WORLD_H
 #define WB_TEST_WORLD_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "plan/parts.h"
 
@@ -43,10 +35,6 @@ typedef struct world {
 } world;
 
 enum { SHAPE_NATIVE, SHAPE_AXCOM, SHAPE_GOLANG };
-
-#define ROW_TESTS(rows, fn)                                                                                            \
-    for (size_t i = 0; i < WB_COUNT(rows); i++)                                                                        \
-        tests[n++] = (struct CMUnitTest){ rows[i].name, fn, NULL, NULL, (void *)&rows[i] };
 
 void world_start(world *, const char *files, const char *config);
 void world_rows(world *, int shape, const char *rows);

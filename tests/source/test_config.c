@@ -11,14 +11,6 @@ typedef struct loaded {
 static void load_done(loaded *l) { wb_arena_done(&l->mem); }
 #define LOADED WB_CLEANUP(load_done) loaded
 
-static const wbl_options no_options = { .size = sizeof no_options,
-                                        .lock_timeout_ms = -1,
-                                        .connect_timeout_ms = -1,
-                                        .ddl_lock_timeout_ms = -1,
-                                        .ddl_lock_tries = -1,
-                                        .statement_timeout_ms = -1,
-                                        .group_max = -1 };
-
 /* The environment of a test: "NAME=value" entries, ended by NULL. */
 static const char *from_list(void *user, const char *name)
 {
@@ -723,10 +715,6 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
-#define T(f)                                                                                                           \
-    {                                                                                                                  \
-#f, f, tree_setup, tree_teardown, NULL                                                                         \
-    }
 int main(void)
 {
     static const struct CMUnitTest single[] = {

@@ -19,14 +19,6 @@ static void made_done(made *m)
 }
 #define MADE WB_CLEANUP(made_done) made
 
-static const wbl_options no_options = { .size = sizeof no_options,
-                                        .lock_timeout_ms = -1,
-                                        .connect_timeout_ms = -1,
-                                        .ddl_lock_timeout_ms = -1,
-                                        .ddl_lock_tries = -1,
-                                        .statement_timeout_ms = -1,
-                                        .group_max = -1 };
-
 static void make(made *m, const wbl_new_options *options)
 {
     memset(m, 0, sizeof *m);
@@ -347,10 +339,6 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
-#define T(f)                                                                                                           \
-    {                                                                                                                  \
-#f, f, tree_setup, tree_teardown, NULL                                                                         \
-    }
 int main(void)
 {
     static const struct CMUnitTest single[] = {

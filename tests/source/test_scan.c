@@ -39,6 +39,14 @@ static void scan_done(scanned *s)
 }
 #define SCANNED WB_CLEANUP(scan_done) scanned
 
+static const wb_migration *find(const scanned *s, const char *ns, const char *key)
+{
+    for (size_t i = 0; i < s->set.migration_count; i++)
+        if (strcmp(s->set.migrations[i].ns, ns) == 0 && strcmp(s->set.migrations[i].key, key) == 0)
+            return &s->set.migrations[i];
+    return NULL;
+}
+
 /* "default:1+- default:2++" : namespace, version as written, up, down; "ns:" for an empty namespace. */
 static const char *summary(const scanned *s)
 {
@@ -196,7 +204,7 @@ static void paths_and_names_of_a_migration(void **state)
     tree_add("m/core/000012_add-x.y.up.sql", "SELECT 1;");
     SCANNED s;
     scan_with(&s, "./m/", (wb_source_options){ .database = "sqlite" });
-    const wb_migration *m = wb_source_find(&s.set, "core", "12");
+    const wb_migration *m = find(&s, "core", "12");
     assert_non_null(m);
     assert_string_equal(m->version, "000012");
     assert_string_equal(m->key, "12");
@@ -205,8 +213,8 @@ static void paths_and_names_of_a_migration(void **state)
     assert_int_equal(faccessat(m->dir_fd, m->up.path, R_OK, 0), 0);
     assert_string_equal(s.set.namespaces[0].path, "./m/core");
     assert_int_equal(faccessat(tree_fd, s.set.namespaces[0].path, R_OK, 0), 0);
-    assert_null(wb_source_find(&s.set, "core", "13"));
-    assert_null(wb_source_find(&s.set, "other", "12"));
+    assert_null(find(&s, "core", "13"));
+    assert_null(find(&s, "other", "12"));
     assert_false(m->down.exists);
 }
 
@@ -405,7 +413,7 @@ static void added_migrations_are_sorted_in(void **state)
     assert_int_equal(wb_source_add(&s.cx, &s.set, &other), 0);
     assert_int_equal(wb_source_finish(&s.cx, &s.findings, &s.set), 0);
     assert_string_equal(summary(&s), "aaa:1-- default:1+- default:0002+- default:3+-");
-    assert_string_equal(wb_source_find(&s.set, "default", "2")->name, "b");
+    assert_string_equal(find(&s, "default", "2")->name, "b");
     assert_int_equal(wb_source_add(&s.cx, &s.set, &b), 0);
     assert_int_equal(wb_source_finish(&s.cx, &s.findings, &s.set), WBL_E_INVALID);
     assert_string_equal(s.findings.items[0].code, "duplicate-version");
@@ -438,10 +446,6 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
-#define T(f)                                                                                                           \
-    {                                                                                                                  \
-#f, f, tree_setup, tree_teardown, NULL                                                                         \
-    }
 int main(void)
 {
     static const struct CMUnitTest single[] = {

@@ -256,10 +256,6 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
-#define T(f)                                                                                                           \
-    {                                                                                                                  \
-#f, f, tree_setup, tree_teardown, NULL                                                                         \
-    }
 int main(void)
 {
     static const struct CMUnitTest single[] = {

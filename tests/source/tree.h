@@ -2,15 +2,7 @@
 #ifndef TREE_H
 #define TREE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -45,6 +37,17 @@ __attribute__((unused)) static int tree_teardown(void **state)
     close(tree_fd);
     return nftw(tree_dir, tree_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
+
+/* A test in a directory of its own. */
+#define T(f) { #f, f, tree_setup, tree_teardown, NULL }
+
+static const wbl_options no_options = { .size = sizeof no_options,
+                                        .lock_timeout_ms = -1,
+                                        .connect_timeout_ms = -1,
+                                        .ddl_lock_timeout_ms = -1,
+                                        .ddl_lock_tries = -1,
+                                        .statement_timeout_ms = -1,
+                                        .group_max = -1 };
 
 /* "a/b/c.sql" with text; "a/b/" a directory; a text that begins with "-> " makes a symbolic link. */
 __attribute__((unused)) static void tree_add(const char *path, const char *text)

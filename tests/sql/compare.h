@@ -31,7 +31,7 @@ typedef struct tally {
 
 /* ---- random text ---- */
 
-static uint64_t random_state;
+static uint64_t random_state = 88172645463325252u;
 
 static inline uint32_t random_below(uint32_t n)
 {
@@ -136,6 +136,20 @@ static inline char *read_whole(const char *path, size_t *len)
     if (text)
         text[*len] = 0;
     return text;
+}
+
+/* [-n COUNT] [-s SEED] FOLDER...: finds the files; returns how many random texts to make. */
+static inline unsigned long read_arguments(int argc, char **argv, unsigned long count)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-n") == 0 && i + 1 < argc)
+            count = strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc)
+            random_state = strtoull(argv[++i], NULL, 10) | 1;
+        else
+            find_files(argv[i]);
+    }
+    return count;
 }
 
 /* ---- our own statements ---- */

@@ -774,20 +774,11 @@ static void keep_mysql_files(void)
 int main(int argc, char **argv)
 {
     static const char *const variables[] = { "WHIMBREL_TEST_MARIADB_URL", "WHIMBREL_TEST_MYSQL_URL" };
-    unsigned long count = 200;
+    unsigned long count = read_arguments(argc, argv, 200);
     bool is_bad = false, has_server = false;
-    random_state = 88172645463325252u;
     ours.at = calloc(SPAN_MAX, sizeof(span));
     if (!ours.at)
         return 1;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "-n") == 0 && i + 1 < argc)
-            count = strtoul(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc)
-            random_state = strtoull(argv[++i], NULL, 10) | 1;
-        else
-            find_files(argv[i]);
-    }
     const char *folders = getenv("WHIMBREL_TEST_MYSQL_FILES");
     if (folders) {
         char *copy = strdup(folders);

@@ -251,21 +251,12 @@ static void compare_generated(unsigned long count, tally *t, tally *mutated)
 
 int main(int argc, char **argv)
 {
-    unsigned long count = 2000;
-    random_state = 88172645463325252u;
+    unsigned long count = read_arguments(argc, argv, 2000);
     tally files = { 0 }, generated = { 0 }, mutated = { 0 };
     ours.at = calloc(SPAN_MAX, sizeof(span));
     theirs.at = calloc(SPAN_MAX, sizeof(span));
     if (!ours.at || !theirs.at)
         return 1;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "-n") == 0 && i + 1 < argc)
-            count = strtoul(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc)
-            random_state = strtoull(argv[++i], NULL, 10) | 1;
-        else
-            find_files(argv[i]);
-    }
     compare_files(&files);
     compare_generated(count, &generated, &mutated);
     show_tally("files", &files);

@@ -2,25 +2,13 @@
 #ifndef WB_TEST_SQL_ROWS_H
 #define WB_TEST_SQL_ROWS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "sql/sql.h"
 
 #define PG WB_SQL_POSTGRES
 #define LITE WB_SQL_SQLITE
 #define MY WB_SQL_MYSQL
-
-#define ROW_TESTS(rows, fn)                                                                                            \
-    for (size_t i = 0; i < WB_COUNT(rows); i++)                                                                        \
-        tests[n++] = (struct CMUnitTest){ rows[i].name, fn, NULL, NULL, (void *)&rows[i] };
 
 #define ASSERT_STR(str, text)                                                                                          \
     do {                                                                                                               \

@@ -271,6 +271,52 @@ static void long_tokens_are_hashed_whole(void **state)
     free(text);
 }
 
+/* ---- checksums up to each statement ---- */
+
+struct seen_marks {
+    const wb_sql_options *options;
+    const char *text;
+    bool has_data; /* of COPY: cut off behind it, the text does not lex any more */
+    size_t count;
+};
+
+static void compare_mark(void *user, const wb_token_mark *m)
+{
+    struct seen_marks *s = user;
+    char one[65], whole[65], to[65];
+    wb_hex(m->digest, sizeof m->digest, one);
+    wb_sql_token_hash(s->options, s->text, m->end, whole);
+    wb_sql_token_hash_to(s->options, s->text, strlen(s->text), m->end, to);
+    assert_string_equal(one, to);
+    assert_int_equal(strcmp(one, whole) == 0, !s->has_data || s->count > 0);
+    s->count++;
+}
+
+static void each_statement_has_the_hash_of_what_stands_before_its_end(void **state)
+{
+    static const struct {
+        wb_dialect dialect;
+        const char *text;
+        size_t count;
+        bool has_data;
+    } rows[] = {
+        { PG, "", 0, false },
+        { PG, "select 1", 1, false },
+        { PG, "create table t (a int);\r\n-- note\n;; insert into t values ('x;');\nselect 2 -- end", 3, false },
+        { PG, "copy t from stdin;\n1;\n2\n\\.\ndo $$ begin; end $$; select 1", 3, true },
+        { PG, "select 1; select 'open", 1, false },
+        { MY, "create table t (a int); delimiter //\ncreate trigger x before insert on t for each row begin set @a = 1; "
+              "set @b = 2; end//\ndelimiter ;\ninsert into t values (1); insert into t values (2)", 4, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < WB_COUNT(rows); i++) {
+        wb_sql_options options = { .dialect = rows[i].dialect };
+        struct seen_marks s = { &options, rows[i].text, rows[i].has_data, 0 };
+        wb_sql_token_marks(&options, rows[i].text, strlen(rows[i].text), compare_mark, &s);
+        assert_int_equal(s.count, rows[i].count);
+    }
+}
+
 int main(void)
 {
     static struct CMUnitTest tests[WB_COUNT(quote_rows) + WB_COUNT(name_rows) + WB_COUNT(variable_rows) +
@@ -285,6 +331,7 @@ int main(void)
         cmocka_unit_test(a_nul_byte_is_no_text_of_postgres), cmocka_unit_test(a_declared_variable_needs_a_value),
         cmocka_unit_test(memory_may_run_out_while_filling),  cmocka_unit_test(the_hash_never_changes),
         cmocka_unit_test(long_tokens_are_hashed_whole),
+        cmocka_unit_test(each_statement_has_the_hash_of_what_stands_before_its_end),
     };
     for (size_t i = 0; i < WB_COUNT(others); i++)
         tests[n++] = others[i];

@@ -1,11 +1,5 @@
 /* test_alloc.c - arena, bounded buffer, and what they do when memory is gone. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "util/util.h"
 

@@ -1,13 +1,5 @@
 /* test_file.c - reading whole files, creating new ones, and what a person is told when it fails. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,5 @@
 /* test_hash.c - SHA-256 against the vectors of NIST, hex, CRC-32. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "util/util.h"
 

@@ -1,18 +1,7 @@
 /* test_str.c - slices, UTF-8, likeness, durations, JSON, messages, times and identifiers. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "util/util.h"
-
-#define ROW_TESTS(rows, fn)                                                                                            \
-    for (size_t i = 0; i < WB_COUNT(rows); i++)                                                                        \
-        tests[n++] = (struct CMUnitTest){ rows[i].name, fn, NULL, NULL, (void *)&rows[i] };
 
 /* ---- slices ---- */
 

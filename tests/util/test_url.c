@@ -1,12 +1,5 @@
 /* test_url.c - database URLs as people write them, and that no password can be seen. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "../unit.h"
 
 #include "util/util.h"
 
@@ -77,6 +70,11 @@ static const struct url_row {
       "mysql://u:***@tcp(db:3306)/shop" },
     { "go_mysql_socket", "mysql://u:p@unix(/run/my.sock)/shop", "mysql u p /run/my.sock - shop",
       "mysql://u:***@unix(/run/my.sock)/shop" },
+    { "go_dsn", "u:p@tcp(db:3306)/shop?parseTime=true", "mysql u p db 3306 shop | parseTime=true",
+      "u:***@tcp(db:3306)/shop?parseTime=true" },
+    { "go_dsn_escapes_nothing", "u:p%40:@s@tcp(db)/shop", "mysql u p%40:@s db - shop", "u:***@tcp(db)/shop" },
+    { "go_dsn_socket", "u@unix(/run/my.sock)/shop", "mysql u - /run/my.sock - shop", "u@unix(/run/my.sock)/shop" },
+    { "go_dsn_without_user", "tcp(127.0.0.1:3306)/shop", "mysql - - 127.0.0.1 3306 shop", "tcp(127.0.0.1:3306)/shop" },
     { "go_mysql_ipv6", "mariadb://u:p@tcp([::1]:3306)/s", "mariadb u p ::1 3306 s",
       "mariadb://u:***@tcp([::1]:3306)/s" },
     { "go_mysql_bare", "mysql://u:p@(db)/s", "mysql u p db - s", "mysql://u:***@(db)/s" },
@@ -117,7 +115,7 @@ static const char *or_dash(const char *s) { return s ? s : "-"; }
 
 static const char *describe(wb_buf *b, const wb_url *u)
 {
-    wb_buf_addf(b, "%s %s %s %s %s %s", u->is_dsn ? "dsn" : u->scheme, or_dash(u->user), or_dash(u->password),
+    wb_buf_addf(b, "%s %s %s %s %s %s", u->scheme ? u->scheme : "dsn", or_dash(u->user), or_dash(u->password),
                 or_dash(u->host), or_dash(u->port), or_dash(u->path));
     if (u->opaque)
         wb_buf_addf(b, " < %s", u->opaque);

@@ -17,7 +17,8 @@
 
 /*
  * Cells: 0 kind, 1 name, 2 parent, 3 head, 4 one part, 5 tail; the parts of rows with the same kind and name are joined.
- * @C(t) is the condition that the object of alias t is wanted, @T(t) the shown name of its table.
+ * @C(t) is the condition that the object of alias t is wanted, @T(t) the shown name of its table. @S(r) says of
+ * the other table of a join that its schema is wanted: else, and in the other order, MariaDB reads all schemas.
  */
 typedef enum whose { EVERYBODY, MYSQL_ONLY, MARIADB_ONLY } whose;
 static const struct part {
@@ -38,8 +39,9 @@ static const struct part {
       "IF(t.column_default = 'NULL', NULL, CONCAT('default ', t.column_default)), LOWER(NULLIF(t.extra, '')), "
       "IF(t.generation_expression = '', NULL, CONCAT('as (', t.generation_expression, ')')), "
       "IF(t.column_comment = '', NULL, CONCAT('comment ', QUOTE(t.column_comment)))), NULL, NULL "
-      "FROM information_schema.columns t JOIN information_schema.tables b ON b.table_schema = t.table_schema AND "
-      "b.table_name = t.table_name AND b.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') WHERE @C(t)" },
+      "FROM information_schema.columns t WHERE @C(t) AND (t.table_schema, t.table_name) IN " /* a join compares all with all */
+      "(SELECT t.table_schema, t.table_name FROM information_schema.tables t WHERE @C(t) AND "
+      "t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'))" },
     { MYSQL_ONLY, "SELECT IF(t.non_unique = 0, 'constraint', 'index'), CONCAT(@T(t), '.', t.index_name), @T(t), "
                   "CASE WHEN t.index_name = 'PRIMARY' THEN 'primary key' WHEN t.non_unique = 0 THEN 'unique' "
                   "ELSE LOWER(t.index_type) END, CONCAT(COALESCE(t.column_name, CONCAT('(', t.expression, ')')), "
@@ -58,9 +60,9 @@ static const struct part {
                  "CONCAT(t.column_name, ' -> ', t.referenced_column_name), CONCAT(' references ', "
                  "IF(t.referenced_table_schema = t.table_schema, '', CONCAT(t.referenced_table_schema, '.')), "
                  "t.referenced_table_name, ' on delete ', LOWER(r.delete_rule), ' on update ', LOWER(r.update_rule)) "
-                 "FROM information_schema.key_column_usage t JOIN information_schema.referential_constraints r "
+                 "FROM information_schema.referential_constraints r STRAIGHT_JOIN information_schema.key_column_usage t "
                  "ON r.constraint_schema = t.constraint_schema AND r.constraint_name = t.constraint_name AND "
-                 "r.table_name = t.table_name WHERE @C(t) AND t.referenced_table_name IS NOT NULL "
+                 "r.table_name = t.table_name WHERE @C(t) AND @S(r) AND t.referenced_table_name IS NOT NULL "
                  "ORDER BY t.table_schema, t.table_name, t.constraint_name, t.ordinal_position" },
     { MYSQL_ONLY, "SELECT 'constraint', CONCAT(@T(t), '.', t.constraint_name), @T(t), CONCAT('check ', c.check_clause, "
                   "IF(t.enforced = 'NO', ' not enforced', '')), NULL, NULL FROM information_schema.table_constraints t "
@@ -101,14 +103,20 @@ static const struct part {
 
 /* ---- the message ---- */
 
-static void add_condition(wb_buf *b, const my_session *s, const wb_catalog_options *o)
+static void add_schemas(wb_buf *b, const my_session *s, const wb_catalog_options *o, const char *column)
 {
-    wb_buf_str(b, o->schemas ? "t.table_schema IN (NULL" : "t.table_schema = DATABASE()");
+    wb_buf_str(b, column);
+    wb_buf_str(b, o->schemas ? " IN (NULL" : " = DATABASE()");
     for (size_t i = 0; i < o->schema_count; i++) {
         wb_buf_str(b, ", ");
         my_literal(b, s, o->schemas[i]);
     }
     wb_buf_str(b, o->schemas ? ")" : "");
+}
+
+static void add_condition(wb_buf *b, const my_session *s, const wb_catalog_options *o)
+{
+    add_schemas(b, s, o, "t.table_schema");
     for (size_t i = 0; i < o->skip_count; i++) {
         wb_buf_str(b, " AND NOT (t.table_name = ");
         my_literal(b, s, o->skip[i].name);
@@ -127,6 +135,8 @@ static void expand(wb_buf *b, const my_session *s, const wb_catalog_options *o, 
         wb_buf_add(b, sql, (size_t)(mark - sql));
         if (mark[1] == 'C')
             add_condition(b, s, o);
+        else if (mark[1] == 'S')
+            add_schemas(b, s, o, "r.constraint_schema");
         else
             wb_buf_str(b, "CONCAT(IF(t.table_schema <=> DATABASE(), '', CONCAT(t.table_schema, '.')), t.table_name)");
     }

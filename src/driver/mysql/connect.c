@@ -9,14 +9,19 @@
  */
 #include "driver/mysql/my.h"
 
+#include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define CONNECT_LIMIT_MS 10000
+#define KNOCK_MS 1000
 
 /* ---- one connection ---- */
 
@@ -25,8 +30,9 @@ static void set_tls(MYSQL *conn, const my_target *t)
     my_bool yes = 1, no = 0;
     if (t->tls == MY_TLS_UNSET || t->tls == MY_TLS_OFF)
         return;
-    mysql_ssl_set(conn, t->key, t->cert, t->ca, t->ca_path, t->cipher);
-    if (t->crl)
+    bool has_ca = t->tls >= MY_TLS_CA; /* with a CA the library checks the chain, whatever VERIFY_SERVER_CERT says */
+    mysql_ssl_set(conn, t->key, t->cert, has_ca ? t->ca : NULL, has_ca ? t->ca_path : NULL, t->cipher);
+    if (t->crl && has_ca)
         mysql_optionsv(conn, MYSQL_OPT_SSL_CRL, t->crl);
     if (t->tls != MY_TLS_PREFERRED)
         mysql_optionsv(conn, MYSQL_OPT_SSL_ENFORCE, &yes);
@@ -39,12 +45,15 @@ static void set_options(MYSQL *conn, const my_target *t, int64_t timeout_ms)
     unsigned write_seconds = t->answer_timeout_ms > 0 ? (unsigned)((t->answer_timeout_ms + 999) / 1000) : 30;
     my_bool yes = 1;
     unsigned long packet_max = MY_MESSAGE_MAX;
+    unsigned protocol = MYSQL_PROTOCOL_TCP;
     mysql_optionsv(conn, MYSQL_READ_DEFAULT_GROUP, "whimbrel"); /* passwords of [client] in my.cnf */
     mysql_optionsv(conn, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
     mysql_optionsv(conn, MYSQL_OPT_WRITE_TIMEOUT, &write_seconds);
     mysql_optionsv(conn, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_max);
     mysql_optionsv(conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_optionsv(conn, MYSQL_OPT_LOCAL_INFILE, &local_infile); /* else a server could ask for any file of ours */
+    if (t->port && !t->socket) /* for "localhost" the library takes a socket, and leaves the port unread */
+        mysql_optionsv(conn, MYSQL_OPT_PROTOCOL, &protocol);
     if (t->is_compressed)
         mysql_optionsv(conn, MYSQL_OPT_COMPRESS, NULL);
     if (t->is_cleartext_fine)
@@ -56,11 +65,13 @@ static void set_options(MYSQL *conn, const my_target *t, int64_t timeout_ms)
     set_tls(conn, t);
 }
 
-/* A cut line must not hold a run for two hours, which is what the kernel's own keepalive takes. */
+/* A cut line must not hold a run for two hours, which is what the kernel's own keepalive takes. Half of the limit it may be
+   silent, then three questions must be answered in the other half. */
 static void set_socket(MYSQL *conn, const my_target *t)
 {
-    int fd = (int)mysql_get_socket(conn), on = 1, idle = 15, interval = 5, count = 3;
-    unsigned limit = (unsigned)(t->answer_timeout_ms > 0 ? t->answer_timeout_ms : 0);
+    unsigned limit = (unsigned)(t->answer_timeout_ms > 0 ? t->answer_timeout_ms : 0), patience = limit ? limit : 30000;
+    int fd = (int)mysql_get_socket(conn), on = 1, count = 3;
+    int idle = patience >= 2000 ? (int)(patience / 2000) : 1, interval = patience >= 6000 ? (int)(patience / 6000) : 1;
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
     if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0 || address.ss_family == AF_UNIX)
@@ -86,6 +97,7 @@ MYSQL *my_connect(const my_target *t, int64_t timeout_ms, unsigned *number, char
         /* The library falls back to plain text when the server offers no TLS, whatever MYSQL_OPT_SSL_ENFORCE says. */
         if (t->tls < MY_TLS_REQUIRED || mysql_get_ssl_cipher(conn)) {
             set_socket(conn, t);
+            conn->net.max_packet_size = MY_MESSAGE_MAX; /* my.cnf may say less, and the library reads its "16M" as 16 */
             return conn;
         }
         *number = 2026;
@@ -111,7 +123,11 @@ static void add_hint(wb_ctx *cx, const my_target *t, unsigned number, const char
         break;
     case 1130: wb_hint(cx, "The server knows no account for this user and the host that we come from."); break;
     case 2002:
-    case 2003: wb_hint(cx, "Is the server running, and are host and port right?"); break;
+        wb_hint(cx, strstr(why, "socket")
+                        ? "Is the server running? Write 127.0.0.1 or a port for TCP; ?socket=FILE names another socket."
+                        : "Is the server up there? `whimbrel wait --timeout 60s` waits for it.");
+        break;
+    case 2003: wb_hint(cx, "Is the server up there? `whimbrel wait --timeout 60s` waits for it."); break;
     case 2026:
         wb_hint(cx, t->tls == MY_TLS_PREFERRED || strstr(why, "offer") || strstr(why, "support")
                         ? "Write tls=false for a server whose TLS does not work, or that has none."
@@ -124,11 +140,44 @@ static void add_hint(wb_ctx *cx, const my_target *t, unsigned number, const char
     }
 }
 
+/* What a plain connection says; 0 when it can be made. */
+static int knock(const struct addrinfo *a)
+{
+    int fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
+    if (fd < 0)
+        return errno;
+    int code = connect(fd, a->ai_addr, a->ai_addrlen) == 0 ? 0 : errno;
+    socklen_t size = sizeof code;
+    struct pollfd p = { fd, POLLOUT, 0 };
+    if (code == EINPROGRESS && (poll(&p, 1, KNOCK_MS) <= 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0))
+        code = ETIMEDOUT;
+    close(fd);
+    return code;
+}
+
+/* The library knows that it could not connect over TCP, and reports "in progress" (115) as the reason. */
+static void find_cause(const my_target *t, unsigned number, char *cause, size_t size)
+{
+    char port[16];
+    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+    struct addrinfo *found = NULL;
+    size_t len = strlen(cause);
+    snprintf(port, sizeof port, "%u", t->port ? t->port : 3306);
+    if ((number != 2002 && number != 2003) || !t->host || len < 5 || strcmp(cause + len - 5, "(115)") != 0 ||
+        getaddrinfo(t->host, port, &hints, &found) != 0)
+        return;
+    int code = found ? knock(found) : 0;
+    freeaddrinfo(found);
+    if (code)
+        wb_copy_text(cause, size, strerror(code), strlen(strerror(code)));
+}
+
 static int fail_connect(wb_ctx *cx, const my_session *s, unsigned number, const char *why)
 {
     const char *shown = s->target.shown ? s->target.shown : "the database";
     char cause[300];
     wb_copy_text(cause, sizeof cause, why, strlen(why));
+    find_cause(&s->target, number, cause, sizeof cause);
     if (cause[0] >= 'A' && cause[0] <= 'Z' && cause[1] >= 'a' && cause[1] <= 'z')
         cause[0] = (char)(cause[0] + 32);
     if (number == 2008)
@@ -228,7 +277,8 @@ static int settle(wb_ctx *cx, my_session *s)
     v->message_max = s->packet_max;
     snprintf(v->database, sizeof v->database, "%s", s->current);
     snprintf(v->schema, sizeof v->schema, "%s", s->current);
-    s->base.caps = my_driver.caps & ~(v->is_pooled ? (uint32_t)WB_CAP_LOCK_SESSION : 0);
+    bool has_no_lock = v->is_pooled || s->target.takes_no_lock;
+    s->base.caps = my_driver.caps & ~(has_no_lock ? (uint32_t)WB_CAP_LOCK_SESSION : 0);
     return 0;
 }
 
@@ -243,6 +293,7 @@ static void forget_state(my_session *s)
     s->set_statement_ms = 0;
     s->lock_count = 0;
     s->fuse[0] = 0;
+    my_engines_forget(s);
     wb_arena_done(&s->snapshot_mem);
     s->snapshot = NULL;
     s->snapshot_count = 0;
@@ -282,6 +333,7 @@ static my_session *session_new(wb_ctx *cx)
         return NULL;
     }
     pthread_mutex_init(&s->guard, NULL);
+    my_watch_init(&s->watch);
     s->message = WB_BUF(MY_MESSAGE_MAX);
     s->base.driver = &my_driver;
     s->base.caps = my_driver.caps;
@@ -315,6 +367,18 @@ int my_reopen(wb_ctx *cx, wb_session *base)
     return connect_now(cx, s);
 }
 
+/* A connection that the client library opens anew by itself has lost our lock, our settings and our transaction, and nobody
+   would know. */
+static void forbid_reconnect(my_session *s)
+{
+    my_bool no = 0;
+    if (mysql_get_optionv(s->conn, MYSQL_OPT_RECONNECT, &s->reconnects) != 0)
+        s->reconnects = 0;
+    mysql_optionsv(s->conn, MYSQL_OPT_RECONNECT, &no);
+}
+
+static void allow_reconnect(my_session *s) { mysql_optionsv(s->conn, MYSQL_OPT_RECONNECT, &s->reconnects); }
+
 /* The caller's connection, without our locks and settings and without a unit of ours that is half done. */
 static void give_back(my_session *s)
 {
@@ -340,10 +404,14 @@ void my_close(wb_session *base)
     my_session *s = my_of(base);
     if (s->is_borrowed && s->conn && !s->is_lost)
         give_back(s);
+    if (s->is_borrowed && s->conn)
+        allow_reconnect(s);
     disconnect(s);
     wb_buf_done(&s->message);
+    my_engines_forget(s);
     wb_arena_done(&s->snapshot_mem);
     wb_arena_done(&s->mem);
+    my_watch_done(&s->watch);
     pthread_mutex_destroy(&s->guard);
     wb_free(s);
 }
@@ -390,7 +458,11 @@ static int copy_target(wb_ctx *cx, my_session *s, const wb_open_options *o)
     for (size_t i = 0; rc == 0 && i < WB_COUNT(texts); i++)
         rc = keep(cx, &s->mem, texts[i].text, texts[i].to);
     t->port = c->port;
-    t->tls = mysql_get_ssl_cipher(c) ? t->ca || t->ca_path ? MY_TLS_VERIFIED : MY_TLS_REQUIRED : MY_TLS_OFF;
+    my_bool verifies = 0;
+    if (mysql_get_optionv(c, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verifies) != 0)
+        verifies = 1;
+    bool has_ca = t->ca || t->ca_path;
+    t->tls = !mysql_get_ssl_cipher(c) ? MY_TLS_OFF : verifies ? MY_TLS_VERIFIED : has_ca ? MY_TLS_CA : MY_TLS_REQUIRED;
     t->connect_timeout_ms = o->connect_timeout_ms;
     t->answer_timeout_ms = o->answer_timeout_ms;
     return rc;
@@ -424,6 +496,7 @@ int my_attach(wb_ctx *cx, void *native, const wb_open_options *o, wb_session **o
     s->conn = conn;
     s->is_borrowed = true;
     s->packet_max = (size_t)1 << 20;
+    forbid_reconnect(s);
     describe_server(s);
     int rc = copy_target(cx, s, o);
     if (rc == 0)

@@ -64,6 +64,8 @@ int my_begin(wb_ctx *cx, wb_session *base, const wb_txn *t)
     s->fuse[0] = 0;
     if (t->fuse && *t->fuse)
         snprintf(s->fuse, sizeof s->fuse, "wb_%.59s", t->fuse);
+    if (t->may_leak && (rc = my_snapshot(cx, s)) != 0)
+        return rc;
     rc = queue_limits(cx, s, t->lock_timeout_ms, t->statement_timeout_ms);
     if (rc == 0)
         rc = queue_text(cx, s, MY_BEGIN, "START TRANSACTION ");
@@ -119,13 +121,21 @@ static bool may_leak(const wb_piece *p)
            p->statement->cls == WB_STMT_ROUTINE;
 }
 
-/* A schema change is atomic by itself. A routine, or a statement that nobody knows, is not. */
+/* A schema change is atomic by itself, but on MariaDB a DROP of several objects is so for each of them only, and a list of
+   accounts is one account after the other. A routine is not. */
 static bool leaves_nothing(const my_session *s, const wb_piece *p)
 {
     const wb_statement *st = p->statement;
-    if (!st || st->cls == WB_STMT_ROUTINE || st->cls == WB_STMT_OTHER)
+    WB_AUTOARENA wb_arena mem = { 0 };
+    wb_ctx quiet = { 0 }; /* the error is there already */
+    my_deed d;
+    if (!st || st->cls == WB_STMT_ROUTINE)
         return false;
-    return !(my_is_mariadb(s) && st->cls == WB_STMT_DDL && st->action == WB_ACT_DROP); /* of several some may be gone */
+    if (st->cls != WB_STMT_DDL || !my_is_mariadb(s))
+        return true;
+    if (my_deed_read(&quiet, s, &mem, st, &d) != 0)
+        return false;
+    return d.count < 2 || (d.action != WB_ACT_DROP && strcmp(d.subjects[0].show, "SHOW GRANTS FOR ") != 0);
 }
 
 static int run_alone(wb_ctx *cx, my_session *s, const wb_piece *p)
@@ -157,6 +167,7 @@ int my_run(wb_ctx *cx, wb_session *base, const wb_piece *p)
         return rc;
     if (s->is_unit_failed)
         return wb_fail(cx, WBL_E_INTERNAL, WBL_EFFECT_NONE, "run: the unit has failed");
+    my_engines_forget(s);
     return s->is_unit_open ? run_in_unit(cx, s, p) : run_alone(cx, s, p);
 }
 
@@ -180,6 +191,23 @@ static void fill_elapsed(const my_session *s, wb_field *fields, size_t count)
 }
 
 #define FIELDS_MAX 40
+
+/* Fails, and so ends the message, unless exactly one row fits; that row is locked until the transaction ends. EXP(710) is
+   out of range in every sql_mode. */
+static int queue_check(wb_ctx *cx, my_session *s, const wb_row_op *op)
+{
+    my_item *item = my_queue_add(cx, s, MY_PUT);
+    if (!item)
+        return cx->err && cx->err->code ? cx->err->code : WBL_E_NOMEM;
+    item->tag = op->tag;
+    item->is_check = true;
+    wb_copy_text(item->table, sizeof item->table, op->table.name, strlen(op->table.name));
+    wb_buf_str(&s->message, "SET @wb_check = (SELECT EXP(IF(COUNT(*) = 1, 0, 710)) FROM ");
+    wb_sqltext_table(&s->message, my_sqltext(s), op->table);
+    wb_sqltext_where(&s->message, my_sqltext(s), op->where, op->where_count);
+    wb_buf_str(&s->message, " FOR UPDATE)");
+    return 0;
+}
 
 static int queue_row(wb_ctx *cx, my_session *s, const wb_row_op *given)
 {
@@ -236,6 +264,8 @@ static int queue_put(wb_ctx *cx, my_session *s, const wb_row_op *op)
     int rc = op->check_fuse && s->is_unit_open && s->fuse[0] ? queue_fuse(cx, s, op->tag) : 0;
     if (rc == 0 && op->locks_table)
         rc = queue_table_lock(cx, s, op);
+    if (rc == 0 && op->must_hit && op->op != WB_OP_INSERT)
+        rc = queue_check(cx, s, op);
     return rc == 0 ? queue_row(cx, s, op) : rc;
 }
 
@@ -246,10 +276,16 @@ static int put_checked(wb_ctx *cx, my_session *s, const wb_row_op *op)
     int rc = queue_text(cx, s, MY_OTHER, is_joined ? "SAVEPOINT wb_own" : "START TRANSACTION");
     if (rc == 0)
         rc = queue_put(cx, s, op);
-    if (rc == 0)
+    if (rc == 0 && my_queue_has_check(s))
         rc = my_flush(cx, s);
+    if (rc == 0) /* part of the put: when its answer is lost, nobody knows */
+        rc = queue_text(cx, s, MY_PUT, is_joined ? "RELEASE SAVEPOINT wb_own" : "COMMIT");
+    if (rc == 0) {
+        s->items[s->item_count - 1].tag = op->tag;
+        rc = my_flush(cx, s);
+    }
     if (rc == 0)
-        return my_change(cx, s, is_joined ? "RELEASE SAVEPOINT wb_own" : "COMMIT");
+        return 0;
     my_queue_cut(s);
     my_exec_quietly(s, is_joined ? "ROLLBACK TO SAVEPOINT wb_own" : "ROLLBACK");
     return rc;

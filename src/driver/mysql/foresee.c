@@ -160,7 +160,7 @@ typedef struct table {
     wb_arena *mem;
     column *columns;
     size_t count, cap;
-    bool exists, is_innodb;
+    bool exists, is_innodb, is_out_of_memory;
     char engine[40], collation[80];
     int64_t rows, size_mb;
 } table;
@@ -204,18 +204,11 @@ static int read_table(void *user, size_t index, const wb_str *cells, size_t coun
     return c->type && c->character_set && c->collation ? 0 : WBL_E_NOMEM;
 }
 
-static int ask_table(wb_ctx *cx, my_session *s, wb_str written, table *out)
+static int ask_table(wb_ctx *cx, my_session *s, const my_subject *x, table *out)
 {
-    WB_AUTOBUF wb_buf name = WB_BUF(WB_TEXT_MAX), schema = WB_BUF(WB_TEXT_MAX), sql = WB_BUF(WB_TEXT_MAX);
-    WB_AUTOBUF wb_buf where = WB_BUF(WB_TEXT_MAX);
-    my_lexer l = my_lexer_of(s, written);
-    my_name_plain(&name, my_next(&l));
-    if (my_is_sign(my_next(&l), '.')) {
-        wb_buf_add(&schema, name.p, name.len);
-        wb_buf_clear(&name);
-        my_name_plain(&name, my_next(&l));
-    }
-    const char *in = wb_buf_cstr(&schema), *of = wb_buf_cstr(&name);
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX), where = WB_BUF(WB_TEXT_MAX);
+    const char *in = x->schema.len ? wb_sql_name(out->mem, WB_SQL_MYSQL, x->schema) : "";
+    const char *of = wb_sql_name(out->mem, WB_SQL_MYSQL, x->name);
     if (!in || !of)
         return wb_nomem(cx);
     wb_buf_str(&where, " WHERE table_schema = ");
@@ -243,11 +236,11 @@ static int ask_table(wb_ctx *cx, my_session *s, wb_str written, table *out)
 
 /* ---- one clause ---- */
 
-typedef struct reader {
+typedef struct reader { /* of what follows the name in a clause */
     const my_session *s;
     my_lexer lex;
     my_token tok;
-    const table *t;
+    table *t;
     int depth;
 } reader;
 
@@ -255,6 +248,13 @@ static void advance(reader *r)
 {
     r->tok = my_next(&r->lex);
     r->depth += my_is_sign(r->tok, '(') - my_is_sign(r->tok, ')');
+}
+
+static reader reader_of(const my_session *s, table *t, wb_str rest)
+{
+    reader r = { .s = s, .lex = my_lexer_of(s, rest), .t = t };
+    advance(&r);
+    return r;
 }
 
 static bool is(const reader *r, const char *word) { return my_is_word(r->tok, word); }
@@ -267,23 +267,12 @@ static bool accept(reader *r, const char *word)
     return true;
 }
 
-static bool at_end(const reader *r) { return r->tok.kind == MY_TOK_END || (r->depth == 0 && my_is_sign(r->tok, ',')); }
-
-static void skip_existence(reader *r)
+static const column *find_column(table *t, wb_str written)
 {
-    if (accept(r, "if")) {
-        accept(r, "not");
-        accept(r, "exists");
-    }
-}
-
-static const column *find_column(const table *t, my_token name)
-{
-    WB_AUTOBUF wb_buf plain = WB_BUF(WB_TEXT_MAX);
-    my_name_plain(&plain, name);
-    const char *text = wb_buf_cstr(&plain);
-    for (size_t i = 0; text && i < t->count; i++)
-        if (strcasecmp(t->columns[i].name, text) == 0)
+    const char *name = wb_sql_name(t->mem, WB_SQL_MYSQL, written);
+    t->is_out_of_memory = t->is_out_of_memory || !name;
+    for (size_t i = 0; name && i < t->count; i++)
+        if (strcasecmp(t->columns[i].name, name) == 0)
             return &t->columns[i];
     return NULL;
 }
@@ -336,9 +325,9 @@ static void copy_token(reader *r, char *to, size_t size)
 {
     if (my_is_sign(r->tok, '='))
         advance(r);
-    WB_AUTOBUF wb_buf plain = WB_BUF(WB_TEXT_MAX);
-    my_name_plain(&plain, r->tok);
-    wb_copy_text(to, size, plain.p ? plain.p : "", plain.len);
+    const char *plain = wb_sql_name(r->t->mem, WB_SQL_MYSQL, r->tok.text);
+    r->t->is_out_of_memory = r->t->is_out_of_memory || !plain;
+    snprintf(to, size, "%s", plain ? plain : "");
     advance(r);
 }
 
@@ -354,7 +343,7 @@ static definition read_definition(reader *r)
 {
     definition d = { 0 };
     read_type(r, &d);
-    while (!at_end(r)) {
+    while (r->tok.kind != MY_TOK_END) {
         if (accept(r, "not")) {
             d.is_not_null = d.is_not_null || is(r, "null");
             advance(r);
@@ -471,19 +460,15 @@ static clause judge_type(const reader *r, const column *c, const definition *d)
     return C_NOTHING;
 }
 
-static clause read_modified(reader *r, bool is_change)
+static clause judge_modified(const my_session *s, table *t, const wb_sql_clause *x)
 {
-    accept(r, "column");
-    skip_existence(r);
-    const column *c = find_column(r->t, r->tok);
-    advance(r);
-    bool is_renamed = is_change && c && find_column(r->t, r->tok) != c;
-    if (is_change)
-        advance(r);
-    definition d = read_definition(r);
+    const column *c = find_column(t, x->name);
+    bool is_renamed = c && x->new_name.len && find_column(t, x->new_name) != c;
+    reader r = reader_of(s, t, x->rest);
+    definition d = read_definition(&r);
     if (!c)
         return C_UNKNOWN;
-    clause by_type = judge_type(r, c, &d);
+    clause by_type = judge_type(&r, c, &d);
     if (by_type != C_NOTHING)
         return by_type;
     if (d.is_not_null == c->is_nullable)
@@ -491,13 +476,7 @@ static clause read_modified(reader *r, bool is_change)
     return d.has_place ? C_REORDER : is_renamed ? C_RENAME_COLUMN : C_NOTHING;
 }
 
-/* ---- ADD, DROP and the rest ---- */
-
-static void skip_clause(reader *r)
-{
-    while (!at_end(r))
-        advance(r);
-}
+/* ---- ADD, ALTER and the rest ---- */
 
 static bool has_virtual(const table *t)
 {
@@ -507,13 +486,10 @@ static bool has_virtual(const table *t)
     return false;
 }
 
-static clause read_added_column(reader *r)
+static clause judge_added(const my_session *s, table *t, const wb_sql_clause *x)
 {
-    skip_existence(r);
-    if (my_is_sign(r->tok, '('))
-        return C_UNKNOWN; /* a list of them */
-    advance(r);
-    definition d = read_definition(r);
+    reader r = reader_of(s, t, x->rest);
+    definition d = read_definition(&r);
     if (d.is_generated)
         return d.is_stored ? C_ADD_STORED : C_ADD_VIRTUAL;
     if (d.is_counter)
@@ -521,133 +497,79 @@ static clause read_added_column(reader *r)
     if (d.is_unique)
         return C_UNKNOWN;
     if (d.has_expression)
-        return my_is_mariadb(r->s) ? C_ADD_EXPRESSION : C_UNKNOWN;
-    bool is_stuck = my_is_mariadb(r->s) && d.has_place && has_virtual(r->t);
+        return my_is_mariadb(s) ? C_ADD_EXPRESSION : C_UNKNOWN;
+    bool is_stuck = my_is_mariadb(s) && d.has_place && has_virtual(t);
     return is_stuck ? C_TYPE : C_ADD_COLUMN;
 }
 
-static clause read_constraint(reader *r)
+static clause judge_index(const wb_sql_clause *x)
 {
-    if (accept(r, "constraint") && !is(r, "primary") && !is(r, "unique") && !is(r, "foreign") && !is(r, "check")) {
-        skip_existence(r);
-        advance(r);
-    }
-    clause c = is(r, "primary")   ? C_ADD_PRIMARY
-               : is(r, "foreign") ? C_ADD_FOREIGN
-               : is(r, "check")   ? C_ADD_CHECK
-                                  : C_ADD_INDEX;
-    skip_clause(r);
-    return c;
+    if (!x->index_type)
+        return C_ADD_INDEX;
+    return strcmp(x->index_type, "fulltext") == 0  ? C_ADD_FULLTEXT
+           : strcmp(x->index_type, "spatial") == 0 ? C_ADD_SPATIAL
+                                                   : C_UNKNOWN;
 }
 
-static clause read_add(reader *r)
-{
-    static const struct {
-        const char *word;
-        clause clause;
-    } words[] = { { "index", C_ADD_INDEX },       { "key", C_ADD_INDEX },       { "unique", C_ADD_INDEX },
-                  { "fulltext", C_ADD_FULLTEXT }, { "spatial", C_ADD_SPATIAL }, { "partition", C_UNKNOWN },
-                  { "system", C_VERSIONING },     { "period", C_UNKNOWN } };
-    for (size_t i = 0; i < WB_COUNT(words); i++)
-        if (is(r, words[i].word)) {
-            skip_clause(r);
-            return words[i].clause;
-        }
-    if (is(r, "constraint") || is(r, "primary") || is(r, "foreign") || is(r, "check"))
-        return read_constraint(r);
-    accept(r, "column");
-    return read_added_column(r);
-}
-
-static clause read_drop(reader *r)
-{
-    clause c = is(r, "index") || is(r, "key")                                                    ? C_DROP_INDEX
-               : is(r, "primary")                                                                ? C_DROP_PRIMARY
-               : is(r, "foreign")                                                                ? C_DROP_FOREIGN
-               : is(r, "check")                                                                  ? C_DROP_CHECK
-               : is(r, "constraint") || is(r, "partition") || is(r, "system") || is(r, "period") ? C_UNKNOWN
-                                                                                                 : C_DROP_COLUMN;
-    skip_clause(r);
-    return c;
-}
-
-static clause read_rename(reader *r)
-{
-    clause c = is(r, "column") ? C_RENAME_COLUMN : is(r, "index") || is(r, "key") ? C_RENAME_INDEX : C_RENAME_TABLE;
-    skip_clause(r);
-    return c;
-}
-
-static clause read_alter(reader *r)
-{
-    bool is_index = is(r, "index") || is(r, "key");
-    clause c = C_DEFAULT;
-    for (; !at_end(r); advance(r))
-        if (is(r, "invisible") || is(r, "visible") || is(r, "ignored"))
-            c = is_index ? C_VISIBILITY : C_NOTHING;
-    return is_index && c != C_VISIBILITY ? C_UNKNOWN : c;
-}
-
-static clause read_engine(reader *r)
+static clause judge_engine(const my_session *s, table *t, const wb_sql_clause *x)
 {
     char engine[40];
-    copy_token(r, engine, sizeof engine);
-    return strcasecmp(engine, r->t->engine) == 0 && r->t->is_innodb ? C_REBUILD : C_ENGINE;
+    reader r = reader_of(s, t, x->rest);
+    copy_token(&r, engine, sizeof engine);
+    return strcasecmp(engine, t->engine) == 0 && t->is_innodb ? C_REBUILD : C_ENGINE;
 }
 
-/* Options of a table stand one behind the other, without commas. */
-static clause read_option(reader *r)
+/* Those of one clause for each verb and kind; others are not known. */
+static const struct clause_row {
+    const char *verb, *kind;
+    clause clause;
+} clause_rows[] = {
+    { "add", "primary key", C_ADD_PRIMARY },
+    { "add", "foreign key", C_ADD_FOREIGN },
+    { "add", "check", C_ADD_CHECK },
+    { "add", "system versioning", C_VERSIONING },
+    { "drop", "column", C_DROP_COLUMN },
+    { "drop", "index", C_DROP_INDEX },
+    { "drop", "primary key", C_DROP_PRIMARY },
+    { "drop", "foreign key", C_DROP_FOREIGN },
+    { "drop", "check", C_DROP_CHECK },
+    { "rename", "column", C_RENAME_COLUMN },
+    { "rename", "index", C_RENAME_INDEX },
+    { "rename", "table", C_RENAME_TABLE },
+    { "convert", "charset", C_CONVERT },
+    { "force", "table", C_REBUILD },
+    { "set", "comment", C_OPTION },
+    { "set", "auto_increment", C_OPTION },
+    { "set", "charset", C_OPTION },
+    { "set", "collate", C_OPTION },
+    { "set", "stats", C_OPTION },
+    { "set", "row_format", C_REBUILD },
+    { "set", "key_block_size", C_REBUILD },
+    { "set", "page_compressed", C_REBUILD },
+    { "set", "algorithm", C_NOTHING },
+    { "set", "lock", C_NOTHING },
+};
+
+static clause clause_of(const my_session *s, table *t, const wb_sql_clause *x)
 {
-    static const struct {
-        const char *word;
-        clause clause;
-    } words[] = { { "comment", C_OPTION },
-                  { "auto_increment", C_OPTION },
-                  { "default", C_OPTION },
-                  { "charset", C_OPTION },
-                  { "collate", C_OPTION },
-                  { "stats_persistent", C_OPTION },
-                  { "stats_auto_recalc", C_OPTION },
-                  { "stats_sample_pages", C_OPTION },
-                  { "row_format", C_REBUILD },
-                  { "key_block_size", C_REBUILD },
-                  { "page_compressed", C_REBUILD },
-                  { "force", C_REBUILD },
-                  { "convert", C_CONVERT },
-                  { "algorithm", C_NOTHING },
-                  { "lock", C_NOTHING },
-                  { "wait", C_NOTHING },
-                  { "nowait", C_NOTHING } };
-    for (size_t i = 0; i < WB_COUNT(words); i++)
-        if (accept(r, words[i].word)) {
-            clause c = words[i].clause;
-            if (c == C_CONVERT)
-                skip_clause(r);
-            else if (c != C_REBUILD || !is(r, "engine"))
-                while (!at_end(r) && !is(r, "engine") && !is(r, "row_format"))
-                    advance(r);
-            return c;
-        }
+    if (!x->verb || !x->kind)
+        return C_UNKNOWN;
+    bool is_column = strcmp(x->kind, "column") == 0, is_index = strcmp(x->kind, "index") == 0;
+    if (strcmp(x->verb, "add") == 0 && (is_column || is_index))
+        return is_column ? judge_added(s, t, x) : judge_index(x);
+    if (strcmp(x->verb, "modify") == 0 || strcmp(x->verb, "change") == 0)
+        return judge_modified(s, t, x);
+    if (strcmp(x->verb, "alter") == 0 && (is_column || is_index)) {
+        bool is_seen =
+            my_says(s, x->rest, "invisible") || my_says(s, x->rest, "visible") || my_says(s, x->rest, "ignored");
+        return is_column ? is_seen ? C_NOTHING : C_DEFAULT : is_seen ? C_VISIBILITY : C_UNKNOWN;
+    }
+    if (strcmp(x->verb, "set") == 0 && strcmp(x->kind, "engine") == 0)
+        return judge_engine(s, t, x);
+    for (size_t i = 0; i < WB_COUNT(clause_rows); i++)
+        if (strcmp(clause_rows[i].verb, x->verb) == 0 && strcmp(clause_rows[i].kind, x->kind) == 0)
+            return clause_rows[i].clause;
     return C_UNKNOWN;
-}
-
-static clause read_clause(reader *r)
-{
-    if (accept(r, "add"))
-        return read_add(r);
-    if (accept(r, "drop"))
-        return read_drop(r);
-    if (accept(r, "modify"))
-        return read_modified(r, false);
-    if (accept(r, "change"))
-        return read_modified(r, true);
-    if (accept(r, "rename"))
-        return read_rename(r);
-    if (accept(r, "alter"))
-        return read_alter(r);
-    if (accept(r, "engine"))
-        return read_engine(r);
-    return read_option(r);
 }
 
 /* ---- all clauses together ---- */
@@ -663,7 +585,7 @@ static cost cost_of(const my_session *s, clause c)
 typedef struct verdict {
     cost cost;
     clause worst;
-    bool is_known, drops_primary, adds_primary, drops_index, adds_index;
+    bool is_known, needs_instant;
 } verdict;
 
 static void add_clause(verdict *v, const my_session *s, clause c)
@@ -673,8 +595,7 @@ static void add_clause(verdict *v, const my_session *s, clause c)
         return;
     }
     cost x = cost_of(s, c);
-    v->drops_primary = v->drops_primary || c == C_DROP_PRIMARY;
-    v->adds_primary = v->adds_primary || c == C_ADD_PRIMARY;
+    v->needs_instant = v->needs_instant || c == C_ADD_COLUMN || c == C_DROP_COLUMN || c == C_REORDER;
     bool is_worse = x.way > v->cost.way || (x.way == v->cost.way && x.writes_wait && !v->cost.writes_wait);
     if (is_worse || v->worst == C_NOTHING)
         v->worst = c;
@@ -682,45 +603,20 @@ static void add_clause(verdict *v, const my_session *s, clause c)
     v->cost.writes_wait = v->cost.writes_wait || x.writes_wait;
 }
 
-static verdict judge_clauses(const my_session *s, const table *t, wb_str clauses)
+static verdict judge_clauses(const my_session *s, table *t, const my_deed *d)
 {
-    reader r = { .s = s, .lex = my_lexer_of(s, clauses), .t = t };
-    verdict v = { .is_known = true };
+    verdict v = { .is_known = d->clause_count > 0 };
     unsigned primaries = 0;
-    clause found[64];
-    size_t count = 0;
-    advance(&r);
-    while (r.tok.kind != MY_TOK_END && v.is_known) {
-        my_token before = r.tok;
-        clause c = read_clause(&r);
-        primaries += c == C_DROP_PRIMARY || c == C_ADD_PRIMARY;
-        if (count == WB_COUNT(found) || c == C_UNKNOWN || r.tok.text.p == before.text.p)
-            v.is_known = false;
-        else
-            found[count++] = c;
-        if (my_is_sign(r.tok, ','))
-            advance(&r);
+    for (size_t i = 0; i < d->clause_count; i++)
+        primaries += d->clauses[i].kind && strcmp(d->clauses[i].kind, "primary key") == 0;
+    for (size_t i = 0; i < d->clause_count && v.is_known; i++) {
+        clause c = clause_of(s, t, &d->clauses[i]);
+        bool is_primary = c == C_DROP_PRIMARY || c == C_ADD_PRIMARY;
+        add_clause(&v, s, primaries > 1 && is_primary ? C_REPLACE_PRIMARY : c);
     }
-    for (size_t i = 0; i < count; i++) {
-        bool is_primary = found[i] == C_DROP_PRIMARY || found[i] == C_ADD_PRIMARY;
-        add_clause(&v, s, primaries > 1 && is_primary ? C_REPLACE_PRIMARY : found[i]);
-    }
-    /* INSTANT is for the whole statement or for nothing; these need a rebuild without it. */
-    for (size_t i = 0; i < count && v.cost.way == W_NOCOPY; i++)
-        if (found[i] == C_ADD_COLUMN || found[i] == C_DROP_COLUMN || found[i] == C_REORDER)
-            v.cost.way = W_REBUILD;
-    v.is_known = v.is_known && count > 0;
-    return v;
-}
-
-static verdict judge_index(const my_session *s, const wb_statement *st, const my_deed *d)
-{
-    verdict v = { .is_known = true };
-    my_lexer l = my_lexer_of(s, st->text);
-    clause c = d->verb == MY_VERB_DROP ? C_DROP_INDEX : C_ADD_INDEX;
-    for (my_token t = my_next(&l); t.kind != MY_TOK_END && !my_is_word(t, "index"); t = my_next(&l))
-        c = my_is_word(t, "fulltext") ? C_ADD_FULLTEXT : my_is_word(t, "spatial") ? C_ADD_SPATIAL : c;
-    add_clause(&v, s, c);
+    /* INSTANT is for the whole statement or for nothing; without it these are a rebuild. */
+    if (v.cost.way == W_NOCOPY && v.needs_instant)
+        v.cost.way = W_REBUILD;
     return v;
 }
 
@@ -747,15 +643,19 @@ int my_foresee(wb_ctx *cx, wb_session *base, const wb_statement *st, wb_arena *m
     my_deed d;
     table t = { .mem = mem };
     int rc = my_ready(cx, s);
-    my_deed_read(s, st, &d);
-    *out = NULL;
-    bool is_alter = d.verb == MY_VERB_ALTER && d.count && d.subjects[0].object == MY_OBJ_TABLE;
-    if (rc != 0 || (!is_alter && !d.is_index) || d.count == 0 || d.is_temporary)
+    if (rc == 0)
+        rc = my_deed_read(cx, s, mem, st, &d);
+    if (rc != 0)
         return rc;
-    rc = ask_table(cx, s, d.subjects[0].written, &t);
+    *out = NULL;
+    if (d.clause_count == 0 || d.count == 0 || d.is_temporary)
+        return 0;
+    rc = ask_table(cx, s, &d.subjects[0], &t);
     if (rc != 0 || !t.exists)
         return rc; /* it is yet to be made, and empty then */
-    verdict v = d.is_index ? judge_index(s, st, &d) : judge_clauses(s, &t, d.clauses);
+    verdict v = judge_clauses(s, &t, &d);
+    if (t.is_out_of_memory)
+        return wb_nomem(cx);
     if (!v.is_known)
         return 0;
     if (!t.is_innodb)

@@ -188,6 +188,7 @@ int my_holder(wb_ctx *cx, wb_session *base, const wb_lock_key *keys, size_t coun
         if (rc != 0 || h.pid == 0 || h.pid == (int64_t)mysql_thread_id(s->conn))
             continue;
         find_application(s, &h);
+        snprintf(h.ending, sizeof h.ending, "KILL %lld", (long long)h.pid);
         *out = h;
         return 0;
     }
@@ -283,8 +284,11 @@ static bool ask_blocker(my_session *s, MYSQL *side, const struct blocker_query *
     const char *text = wb_buf_cstr(&sql);
     MYSQL_RES *res = text && mysql_query(side, text) == 0 ? mysql_store_result(side) : NULL;
     MYSQL_ROW row = res ? mysql_fetch_row(res) : NULL;
-    if (row && row[0])
+    if (row && row[0]) {
         blocker_text(&said, row, q->is_guess);
+        if (!q->is_guess) /* nobody should end a session on a suspicion */
+            snprintf(s->base.failure.blocker_ending, sizeof s->base.failure.blocker_ending, "KILL %s", row[0]);
+    }
     mysql_free_result(res);
     if (said.len && wb_buf_cstr(&said))
         wb_copy_text(s->base.failure.blocker, sizeof s->base.failure.blocker, said.p, said.len);

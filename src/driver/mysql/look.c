@@ -20,7 +20,8 @@
 
 #define NOTE_MARK "my1"
 #define ABSENT "-"
-#define HIDDEN "?"     /* we may not see it */
+#define HIDDEN "?" /* we may not see it */
+#define SUBJECTS_MAX 64
 #define INFO_LENGTH 60 /* of a statement's beginning, which the list of processes shows */
 
 typedef struct state {   /* of one object */
@@ -32,7 +33,7 @@ typedef struct state {   /* of one object */
 typedef struct note {
     unsigned version;
     unsigned long connection;
-    state states[MY_SUBJECTS_MAX];
+    state states[SUBJECTS_MAX];
     size_t count;
 } note;
 
@@ -105,21 +106,6 @@ static int ask(wb_ctx *cx, my_session *s, wb_buf *sql, my_row_fn fn, void *user,
 
 /* ---- the state of an object ---- */
 
-static const char *const show_words[] = {
-    [MY_OBJ_TABLE] = "SHOW CREATE TABLE ",
-    [MY_OBJ_VIEW] = "SHOW CREATE VIEW ",
-    [MY_OBJ_SEQUENCE] = "SHOW CREATE SEQUENCE ",
-    [MY_OBJ_TRIGGER] = "SHOW CREATE TRIGGER ",
-    [MY_OBJ_PROCEDURE] = "SHOW CREATE PROCEDURE ",
-    [MY_OBJ_FUNCTION] = "SHOW CREATE FUNCTION ",
-    [MY_OBJ_EVENT] = "SHOW CREATE EVENT ",
-    [MY_OBJ_DATABASE] = "SHOW CREATE DATABASE ",
-    [MY_OBJ_USER] = "SHOW GRANTS FOR ",
-    [MY_OBJ_GRANTS] = "SHOW GRANTS FOR ",
-    [MY_OBJ_PACKAGE] = "SHOW CREATE PACKAGE ",
-    [MY_OBJ_SERVER] = NULL,
-};
-
 /* How the server says that there is no such thing. */
 static bool is_absence(int32_t native)
 {
@@ -142,27 +128,32 @@ static bool is_absence(int32_t native)
     return false;
 }
 
-static void server_text(wb_buf *b, const my_session *s, wb_str written)
+static bool is_kind(const my_subject *x, const char *kind) { return strcmp(x->kind, kind) == 0; }
+
+/* AUTO_INCREMENT is what the statement is about. */
+static bool sets_counter(const my_deed *d)
 {
-    WB_AUTOBUF wb_buf name = WB_BUF(WB_TEXT_MAX);
-    my_lexer l = my_lexer_of(s, written);
-    my_name_plain(&name, my_next(&l));
-    wb_buf_str(b, "SELECT host, db, username, port, socket, wrapper, owner FROM mysql.servers WHERE server_name = ");
-    const char *text = wb_buf_cstr(&name);
-    my_literal(b, s, text ? text : "");
+    for (size_t i = 0; i < d->clause_count; i++)
+        if (d->clauses[i].kind && strcmp(d->clauses[i].kind, "auto_increment") == 0)
+            return true;
+    return false;
 }
 
 static int read_definition(wb_ctx *cx, my_session *s, const my_deed *d, const my_subject *x, state *out, wb_buf *text)
 {
-    digest g = { .is_table = x->object == MY_OBJ_TABLE, .text = text };
-    g.keeps_counter = d->clauses.len && memmem(d->clauses.p, d->clauses.len, "AUTO_INCREMENT", 14) != NULL;
-    g.keeps_counter |= d->clauses.len && memmem(d->clauses.p, d->clauses.len, "auto_increment", 14) != NULL;
-    wb_sha256_start(&g.hash);
+    digest g = { .is_table = is_kind(x, "table"), .keeps_counter = sets_counter(d), .text = text };
+    WB_AUTOARENA wb_arena mem = { 0 };
     WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
-    if (x->object == MY_OBJ_SERVER) {
-        server_text(&sql, s, x->written);
+    wb_sha256_start(&g.hash);
+    if (is_kind(x, "server")) {
+        const char *name = wb_sql_name(&mem, WB_SQL_MYSQL, x->name);
+        if (!name)
+            return wb_nomem(cx);
+        wb_buf_str(&sql,
+                   "SELECT host, db, username, port, socket, wrapper, owner FROM mysql.servers WHERE server_name = ");
+        my_literal(&sql, s, name);
     } else {
-        wb_buf_str(&sql, show_words[x->object]);
+        wb_buf_str(&sql, x->show);
         wb_buf_add(&sql, x->written.p, x->written.len);
     }
     int32_t native = 0;
@@ -212,15 +203,10 @@ static int ask_identity(wb_ctx *cx, my_session *s, wb_buf *sql, const char *lead
    have to encode (tablename_to_filename) is not looked up. */
 static int read_identity(wb_ctx *cx, my_session *s, const my_subject *x, state *out)
 {
-    WB_AUTOBUF wb_buf schema = WB_BUF(WB_TEXT_MAX), name = WB_BUF(WB_TEXT_MAX), sql = WB_BUF(WB_TEXT_MAX);
-    my_lexer l = my_lexer_of(s, x->written);
-    my_name_plain(&name, my_next(&l));
-    if (my_is_sign(my_next(&l), '.')) {
-        wb_buf_add(&schema, name.p, name.len);
-        wb_buf_clear(&name);
-        my_name_plain(&name, my_next(&l));
-    }
-    const char *table = wb_buf_cstr(&name), *in = schema.len ? wb_buf_cstr(&schema) : s->base.server.schema;
+    WB_AUTOARENA wb_arena mem = { 0 };
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
+    const char *table = wb_sql_name(&mem, WB_SQL_MYSQL, x->name);
+    const char *in = x->schema.len ? wb_sql_name(&mem, WB_SQL_MYSQL, x->schema) : s->base.server.schema;
     if (!table || !in)
         return wb_nomem(cx);
     int rc = 0;
@@ -263,11 +249,11 @@ static int read_state(wb_ctx *cx, my_session *s, const my_deed *d, const my_subj
     *out = (state){ .definition = HIDDEN };
     int rc = read_definition(cx, s, d, x, out, text);
     bool is_there = strcmp(out->definition, ABSENT) != 0;
-    bool wants_identity = x->object == MY_OBJ_TABLE && is_there && d->verb != MY_VERB_DROP &&
-                          (d->verb != MY_VERB_CREATE || d->or_replace || d->is_index);
+    bool wants_identity = is_kind(x, "table") && is_there && d->action != WB_ACT_DROP &&
+                          (d->action != WB_ACT_CREATE || d->replaces || d->index.len);
     if (rc == 0 && wants_identity)
         rc = read_identity(cx, s, x, out);
-    if (rc == 0 && is_there && d->verb == MY_VERB_TRUNCATE)
+    if (rc == 0 && is_there && d->action == WB_ACT_TRUNCATE)
         rc = read_rows(cx, s, x, out);
     return rc;
 }
@@ -277,13 +263,14 @@ static int read_state(wb_ctx *cx, my_session *s, const my_deed *d, const my_subj
 int my_look(wb_ctx *cx, wb_session *base, const wb_statement *st, wb_arena *mem, const char **out)
 {
     my_session *s = my_of(base);
-    my_deed d;
+    my_deed d = { 0 };
     state now;
     int rc = my_ready(cx, s);
-    my_deed_read(s, st, &d);
+    if (rc == 0)
+        rc = my_deed_read(cx, s, mem, st, &d);
     WB_AUTOBUF wb_buf text = WB_BUF(WB_TEXT_MAX);
     wb_buf_addf(&text, NOTE_MARK " %u %lu", base->server.version, rc == 0 ? mysql_thread_id(s->conn) : 0);
-    for (size_t i = 0; rc == 0 && i < d.count && !d.has_too_many; i++) {
+    for (size_t i = 0; rc == 0 && i < d.count && d.count <= SUBJECTS_MAX; i++) {
         rc = read_state(cx, s, &d, &d.subjects[i], &now, NULL);
         wb_buf_addf(&text, " %s/%s/%s", now.definition, now.identity, now.rows);
     }
@@ -311,7 +298,7 @@ static bool parse_note(const char *text, note *out)
     int used = 0;
     if (!text || sscanf(text, NOTE_MARK " %u %lu%n", &out->version, &out->connection, &used) != 2)
         return false;
-    for (const char *p = text + used; *p == ' ' && out->count < MY_SUBJECTS_MAX;) {
+    for (const char *p = text + used; *p == ' ' && out->count < SUBJECTS_MAX;) {
         state *x = &out->states[out->count++];
         p++;
         take_part(&p, x->definition, sizeof x->definition, "/ ");
@@ -360,10 +347,24 @@ static int find_running(wb_ctx *cx, my_session *s, const wb_statement *st, unsig
 
 typedef struct comparison {
     const my_deed *d;
+    wb_arena *mem;
+    bool is_out_of_memory;
     const note *before; /* NULL: there is none */
-    state now[MY_SUBJECTS_MAX];
-    const char *definition; /* of the first subject, as it is now */
+    state now[SUBJECTS_MAX];
+    const char *definition; /* of the first subject, as it is now; "" none */
+    const char *why;        /* nobody can tell, and which subject it is about */
+    size_t which;
 } comparison;
+
+static const char no_look[] = "there is no note from before it to compare with",
+                  looks_the_same[] = "looks the same whether it ran or not",
+                  other_change[] = "shows a change, but not the one that it makes";
+
+static wb_probe cannot_tell(comparison *c, const char *why)
+{
+    c->why = why;
+    return WB_PROBE_CANNOT_TELL;
+}
 
 static bool is_absent(const state *x) { return strcmp(x->definition, ABSENT) == 0; }
 static bool is_hidden(const state *x) { return strcmp(x->definition, HIDDEN) == 0; }
@@ -382,24 +383,24 @@ static bool is_changed(const state *a, const state *b)
     return strcmp(a->definition, b->definition) != 0 || is_another(a, b) == 1;
 }
 
-static wb_probe judge_create(const comparison *c)
+static wb_probe judge_create(comparison *c)
 {
     const my_deed *d = c->d;
     if (is_absent(&c->now[0]))
         return WB_PROBE_ABSENT;
     if (!c->before)
-        return WB_PROBE_CANNOT_TELL;
+        return cannot_tell(c, no_look);
     const state *was = &c->before->states[0];
     if (is_absent(was) || is_changed(was, &c->now[0]))
         return WB_PROBE_PRESENT;
     if (d->if_exists)
         return WB_PROBE_PRESENT;
     /* OR REPLACE with what was there already; but a table would lose its rows a second time. */
-    bool is_table = d->subjects[0].object == MY_OBJ_TABLE;
-    return !is_table || !d->or_replace || is_another(was, &c->now[0]) == 0 ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL;
+    bool is_told = !is_kind(&d->subjects[0], "table") || !d->replaces || is_another(was, &c->now[0]) == 0;
+    return is_told ? WB_PROBE_ABSENT : cannot_tell(c, looks_the_same);
 }
 
-static wb_probe judge_drop(const comparison *c)
+static wb_probe judge_drop(comparison *c)
 {
     size_t there = 0, gone = 0;
     for (size_t i = 0; i < c->d->count; i++) {
@@ -410,22 +411,17 @@ static wb_probe judge_drop(const comparison *c)
     if (there == c->d->count || gone == 0)
         return WB_PROBE_ABSENT;
     if (!c->before)
-        return there == 0 ? WB_PROBE_CANNOT_TELL : WB_PROBE_ABSENT;
+        return there == 0 ? cannot_tell(c, no_look) : WB_PROBE_ABSENT;
     if (there == 0)
         return WB_PROBE_PRESENT;
     return c->d->if_exists ? WB_PROBE_ABSENT : WB_PROBE_INVALID; /* MariaDB drops them one by one */
-}
-
-static bool is_same_name(const my_subject *a, const my_subject *b)
-{
-    return a->written.len == b->written.len && memcmp(a->written.p, b->written.p, a->written.len) == 0;
 }
 
 /* The same name may stand in several places: a TO x, b TO a, x TO b. */
 static void set_all(const my_deed *d, state *states, size_t which, state value)
 {
     for (size_t i = 0; i < d->count; i++)
-        if (is_same_name(&d->subjects[i], &d->subjects[which]))
+        if (wb_str_same(d->subjects[i].written, d->subjects[which].written))
             states[i] = value;
 }
 
@@ -439,12 +435,12 @@ static bool fits(const state *expected, const state *now, size_t count)
 }
 
 /* The renames are played on what was there before; a table keeps its number under another name. */
-static wb_probe judge_rename(const comparison *c)
+static wb_probe judge_rename(comparison *c)
 {
-    state played[MY_SUBJECTS_MAX];
+    state played[SUBJECTS_MAX];
     const my_deed *d = c->d;
     if (!c->before || d->count % 2)
-        return WB_PROBE_CANNOT_TELL;
+        return cannot_tell(c, no_look);
     memcpy(played, c->before->states, sizeof played);
     for (size_t i = 0; i + 1 < d->count; i += 2) {
         state moved = played[i];
@@ -453,244 +449,216 @@ static wb_probe judge_rename(const comparison *c)
     }
     bool is_as_before = fits(c->before->states, c->now, d->count), is_as_played = fits(played, c->now, d->count);
     if (is_as_before == is_as_played)
-        return WB_PROBE_CANNOT_TELL;
+        return cannot_tell(c, is_as_played ? looks_the_same : other_change);
     return is_as_played ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
 }
 
-static wb_probe judge_truncate(const comparison *c)
+static wb_probe judge_truncate(comparison *c)
 {
     if (!c->before || is_absent(&c->now[0]))
-        return c->before ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL; /* the server will say that it is gone */
+        return c->before ? WB_PROBE_ABSENT : cannot_tell(c, no_look); /* the server will say that it is gone */
     const state *was = &c->before->states[0], *now = &c->now[0];
     int another = is_another(was, now);
     if (another >= 0)
         return another ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
     if (now->rows[0] == '0')
         return WB_PROBE_PRESENT; /* it is empty: there is nothing left to do */
-    return was->rows[0] == '1' ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL;
+    return was->rows[0] == '1' ? WB_PROBE_ABSENT : cannot_tell(c, "was empty before it, and has rows now");
 }
 
 /* ---- ALTER: does what it says hold? ---- */
 
-static bool has_line(const char *definition, const char *lead, my_token name)
+static bool has_line(comparison *c, const char *lead, wb_str name)
 {
-    WB_AUTOBUF wb_buf plain = WB_BUF(WB_TEXT_MAX), want = WB_BUF(WB_TEXT_MAX);
-    my_name_plain(&plain, name);
-    const char *text = wb_buf_cstr(&plain);
+    WB_AUTOBUF wb_buf want = WB_BUF(WB_TEXT_MAX);
+    const char *plain = wb_sql_name(c->mem, WB_SQL_MYSQL, name);
     wb_buf_str(&want, lead);
-    wb_buf_char(&want, '`');
-    for (; text && *text; text++) {
-        wb_buf_char(&want, *text);
-        if (*text == '`')
-            wb_buf_char(&want, '`');
-    }
-    wb_buf_char(&want, '`');
+    wb_sql_ident(&want, WB_SQL_MYSQL, plain ? plain : "");
     const char *needle = wb_buf_cstr(&want);
-    return !needle || strcasestr(definition, needle) != NULL;
+    c->is_out_of_memory = c->is_out_of_memory || !plain || !needle;
+    return plain && needle && strcasestr(c->definition, needle) != NULL;
 }
 
-static unsigned mentions(const my_session *s, wb_str clauses, my_token name)
-{
-    my_lexer l = my_lexer_of(s, clauses);
-    unsigned count = 0;
-    for (my_token t = my_next(&l); t.kind != MY_TOK_END; t = my_next(&l))
-        count += t.text.len == name.text.len && strncasecmp(t.text.p, name.text.p, t.text.len) == 0;
-    return count;
-}
+static bool is_text(const char *text, const char *word) { return text && strcmp(text, word) == 0; }
 
-static bool is_any(my_token t, const char *const *words)
+/* DROP n, ADD n BIGINT: it is there, and may be. */
+static bool is_made_again(const my_deed *d, const wb_sql_clause *dropped)
 {
-    for (; *words; words++)
-        if (my_is_word(t, *words))
+    for (size_t i = 0; i < d->clause_count; i++) {
+        const wb_sql_clause *c = &d->clauses[i];
+        wb_str made = c->new_name.len ? c->new_name : c->name;
+        if (!is_text(c->verb, "drop") && made.len == dropped->name.len &&
+            strncasecmp(made.p, dropped->name.p, made.len) == 0)
             return true;
+    }
     return false;
 }
 
-static my_token skip_existence(my_lexer *l, my_token t)
+/* How SHOW CREATE TABLE begins what a clause is about; NULL: nothing to look for. */
+static const char *lead_of(const wb_sql_clause *c)
 {
-    if (!my_is_word(t, "if"))
-        return t;
-    t = my_next(l);
-    if (my_is_word(t, "not"))
-        t = my_next(l);
-    return my_next(l);
+    static const char *const constraints[] = { "constraint", "foreign key", "check" };
+    if (is_text(c->kind, "column"))
+        return "\n  ";
+    if (is_text(c->kind, "index"))
+        return "KEY ";
+    for (size_t i = 0; i < WB_COUNT(constraints); i++)
+        if (is_text(c->kind, constraints[i]))
+            return "CONSTRAINT ";
+    return NULL;
 }
 
-/* One clause: false when it says something that does not hold. What is not recognised holds. */
-static bool clause_holds(const my_session *s, const char *definition, wb_str clauses, my_lexer l)
+/* False when it says something that does not hold. What is not recognised holds. */
+static bool clause_holds(comparison *c, const wb_sql_clause *clause)
 {
-    static const char *const index_words[] = { "index", "key", NULL },
-                             *const kind_words[] = { "unique", "fulltext", "spatial", NULL },
-                             *const other_words[] = { "primary", "foreign", "check",      "partition",
-                                                      "system",  "period",  "constraint", NULL };
-    my_token verb = my_next(&l), t = my_next(&l);
-    bool is_add = my_is_word(verb, "add"), is_drop = my_is_word(verb, "drop"), is_rename = my_is_word(verb, "rename");
-    if (my_is_word(verb, "change")) {
-        if (my_is_word(t, "column"))
-            t = my_next(&l);
-        (void)skip_existence(&l, t);
-        return has_line(definition, "\n  ", my_next(&l));
-    }
-    if (!is_add && !is_drop && !is_rename)
+    const char *lead = lead_of(clause);
+    if (!lead || !clause->name.len)
         return true;
-    const char *lead = "\n  ";
-    if (is_add && is_any(t, kind_words)) {
-        lead = "KEY ";
-        t = my_next(&l);
-        if (is_any(t, index_words))
-            t = my_next(&l);
-    } else if (is_any(t, index_words)) {
-        lead = "KEY ";
-        t = my_next(&l);
-    } else if (my_is_word(t, "constraint") || (is_drop && (my_is_word(t, "foreign") || my_is_word(t, "check")))) {
-        lead = "CONSTRAINT ";
-        if (my_is_word(t, "foreign"))
-            (void)my_next(&l);
-        t = my_next(&l);
-        if (is_drop && my_is_word(t, "if"))
-            return true;
-    } else if (is_any(t, other_words)) {
-        return true;
-    } else if (my_is_word(t, "column")) {
-        t = my_next(&l);
-    } else if (is_rename) {
-        return true; /* of the table: that is for its subjects to tell */
-    }
-    t = skip_existence(&l, t);
-    if (t.kind != MY_TOK_WORD && t.kind != MY_TOK_NAME)
-        return true;
-    if (is_rename) {
-        t = my_next(&l); /* to */
-        return !my_is_word(t, "to") || has_line(definition, lead, my_next(&l));
-    }
-    /* ADD CONSTRAINT u UNIQUE makes a key; DROP FOREIGN KEY leaves one of the same name. */
-    bool may_be_key = is_add && strcmp(lead, "CONSTRAINT ") == 0;
-    bool is_there = has_line(definition, lead, t) || (may_be_key && has_line(definition, "KEY ", t));
-    return is_add ? is_there : !is_there || mentions(s, clauses, t) > 1;
+    if (is_text(clause->verb, "change") || is_text(clause->verb, "rename"))
+        return has_line(c, lead, clause->new_name);
+    if (is_text(clause->verb, "add"))
+        return has_line(c, lead, clause->name);
+    return !is_text(clause->verb, "drop") || !has_line(c, lead, clause->name) || is_made_again(c->d, clause);
 }
 
-static bool alter_holds(const my_session *s, const comparison *c)
+static bool alter_holds(comparison *c)
 {
-    bool is_readable = c->definition && strstr(c->definition, "TABLE `");
-    if (!is_readable || !c->d->clauses.len)
-        return true;
-    my_lexer l = my_lexer_of(s, c->d->clauses);
-    bool holds = clause_holds(s, c->definition, c->d->clauses, l);
-    int depth = 0;
-    for (my_token t = my_next(&l); t.kind != MY_TOK_END && holds; t = my_next(&l)) {
-        depth += my_is_sign(t, '(') - my_is_sign(t, ')');
-        if (depth == 0 && my_is_sign(t, ','))
-            holds = clause_holds(s, c->definition, c->d->clauses, l);
-    }
+    bool is_readable = strstr(c->definition, "TABLE `") != NULL, holds = true;
+    for (size_t i = 0; is_readable && holds && i < c->d->clause_count; i++)
+        holds = clause_holds(c, &c->d->clauses[i]);
     return holds;
 }
 
-/* Clauses that move data and leave no definition behind. */
-static bool moves_data(const my_session *s, wb_str clauses)
+/* What moves data and leaves no definition behind; ALTER SEQUENCE ... RESTART, too. */
+static bool moves_data(const my_session *s, const wb_statement *st, const my_deed *d)
 {
-    static const char *const words[] = { "exchange", "truncate", "import", "discard", "restart", NULL };
-    my_lexer l = my_lexer_of(s, clauses);
-    for (my_token t = my_next(&l); t.kind != MY_TOK_END; t = my_next(&l))
-        if (is_any(t, words))
-            return true;
-    return false;
+    static const char *const verbs[] = { "exchange", "truncate", "import", "discard" };
+    for (size_t i = 0; i < d->clause_count; i++)
+        for (size_t j = 0; j < WB_COUNT(verbs); j++)
+            if (is_text(d->clauses[i].verb, verbs[j]))
+                return true;
+    return is_kind(&d->subjects[0], "sequence") && my_says(s, st->text, "restart");
 }
 
-static wb_probe judge_alter(const my_session *s, const comparison *c)
+static wb_probe judge_alter(const my_session *s, const wb_statement *st, comparison *c)
 {
     const my_deed *d = c->d;
     if (!c->before)
-        return WB_PROBE_CANNOT_TELL;
+        return cannot_tell(c, no_look);
     const state *was = &c->before->states[0], *now = &c->now[0];
     if (d->count > 1 && is_absent(now)) /* ALTER TABLE a RENAME b, ALTER EVENT a RENAME TO b */
-        return is_absent(was) || is_absent(&c->now[1]) ? WB_PROBE_CANNOT_TELL : WB_PROBE_PRESENT;
+        return is_absent(was) || is_absent(&c->now[1]) ? cannot_tell(c, other_change) : WB_PROBE_PRESENT;
     if (is_absent(now))
         return WB_PROBE_ABSENT; /* the server will say that it is gone */
     if (is_changed(was, now))
-        return alter_holds(s, c) && d->count == 1 ? WB_PROBE_PRESENT : WB_PROBE_CANNOT_TELL;
-    if (!moves_data(s, d->clauses))
+        return alter_holds(c) && d->count == 1 ? WB_PROBE_PRESENT : cannot_tell(c, other_change);
+    if (!moves_data(s, st, d))
         return WB_PROBE_ABSENT;
-    return is_another(was, now) == 0 ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL;
+    return is_another(was, now) == 0 ? WB_PROBE_ABSENT : cannot_tell(c, looks_the_same);
 }
 
 /* CREATE INDEX and DROP INDEX: the table's definition shows them. */
-static wb_probe judge_index(const my_session *s, const comparison *c)
+static wb_probe judge_index(comparison *c)
 {
     const my_deed *d = c->d;
-    if (is_absent(&c->now[0]) || !d->index.len || !c->definition)
+    if (is_absent(&c->now[0]) || !*c->definition)
         return WB_PROBE_ABSENT;
-    my_lexer l = my_lexer_of(s, d->index);
-    bool is_there = has_line(c->definition, "KEY ", my_next(&l)), is_create = d->verb == MY_VERB_CREATE;
+    bool is_there = has_line(c, "KEY ", d->index), is_create = d->action == WB_ACT_CREATE;
     if (!c->before)
-        return is_there == is_create ? WB_PROBE_CANNOT_TELL : WB_PROBE_ABSENT;
+        return is_there == is_create ? cannot_tell(c, no_look) : WB_PROBE_ABSENT;
     if (is_changed(&c->before->states[0], &c->now[0]))
-        return is_there == is_create ? WB_PROBE_PRESENT : WB_PROBE_CANNOT_TELL;
+        return is_there == is_create ? WB_PROBE_PRESENT : cannot_tell(c, other_change);
     return d->if_exists && is_there == is_create ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
 }
 
 /* Several accounts: all must have changed. */
-static wb_probe judge_each(const comparison *c)
+static wb_probe judge_each(comparison *c)
 {
     size_t changed = 0;
     if (!c->before)
-        return WB_PROBE_CANNOT_TELL;
+        return cannot_tell(c, no_look);
     for (size_t i = 0; i < c->d->count; i++)
         changed += is_changed(&c->before->states[i], &c->now[i]);
-    return changed == 0 ? WB_PROBE_ABSENT : changed == c->d->count ? WB_PROBE_PRESENT : WB_PROBE_CANNOT_TELL;
+    if (changed != 0 && changed != c->d->count)
+        return cannot_tell(c, "shows a change of some of them only");
+    return changed ? WB_PROBE_PRESENT : WB_PROBE_ABSENT;
 }
 
-static wb_probe judge(const my_session *s, const comparison *c)
+static wb_probe judge(const my_session *s, const wb_statement *st, comparison *c)
 {
     const my_deed *d = c->d;
-    for (size_t i = 0; i < d->count; i++)
-        if (is_hidden(&c->now[i]) || (c->before && is_hidden(&c->before->states[i])))
-            return WB_PROBE_CANNOT_TELL;
-    if (d->is_temporary)
-        return is_absent(&c->now[0]) ? WB_PROBE_ABSENT : WB_PROBE_CANNOT_TELL; /* it went with its connection */
-    if (d->is_index)
-        return judge_index(s, c);
-    switch (d->verb) {
-    case MY_VERB_CREATE: return d->count > 1 ? judge_each(c) : judge_create(c);
-    case MY_VERB_DROP: return judge_drop(c);
-    case MY_VERB_RENAME: return judge_rename(c);
-    case MY_VERB_TRUNCATE: return judge_truncate(c);
-    case MY_VERB_ALTER: return d->subjects[0].object == MY_OBJ_GRANTS ? judge_each(c) : judge_alter(s, c);
-    case MY_VERB_NONE: break;
+    for (c->which = 0; c->which < d->count; c->which++)
+        if (is_hidden(&c->now[c->which]) || (c->before && is_hidden(&c->before->states[c->which])))
+            return cannot_tell(c, "is refused to this user");
+    c->which = 0;
+    if (d->is_temporary) /* it went with its connection */
+        return is_absent(&c->now[0]) ? WB_PROBE_ABSENT : cannot_tell(c, other_change);
+    if (d->index.len)
+        return judge_index(c);
+    switch (d->action) {
+    case WB_ACT_CREATE: return d->count > 1 ? judge_each(c) : judge_create(c);
+    case WB_ACT_DROP: return judge_drop(c);
+    case WB_ACT_RENAME: return judge_rename(c);
+    case WB_ACT_TRUNCATE: return judge_truncate(c);
+    case WB_ACT_ALTER: return is_kind(&d->subjects[0], "grants") ? judge_each(c) : judge_alter(s, st, c);
+    case WB_ACT_NONE:
+    case WB_ACT_REINDEX: break;
     }
     return WB_PROBE_CANNOT_TELL;
 }
 
-static int compare(wb_ctx *cx, my_session *s, const my_deed *d, const note *before, wb_probe *out)
+/* "SHOW CREATE TABLE t shows ...": what a person would ask first, too. */
+static void tell_seen(my_session *s, const comparison *c)
 {
+    const my_subject *x = &c->d->subjects[c->which];
+    int n = x->written.len < 100 ? (int)x->written.len : 100;
+    char *to = s->base.failure.seen;
+    const size_t size = sizeof s->base.failure.seen;
+    if (c->why == no_look)
+        snprintf(to, size, "%s what %s%.*s shows", no_look, x->show, n, x->written.p);
+    else
+        snprintf(to, size, "%s%.*s %s", x->show, n, x->written.p, c->why ? c->why : looks_the_same);
+}
+
+static int compare(wb_ctx *cx, my_session *s, const wb_statement *st, const my_deed *d, const note *before,
+                   wb_probe *out)
+{
+    WB_AUTOARENA wb_arena mem = { 0 };
     WB_AUTOBUF wb_buf definition = WB_BUF((size_t)16 << 20);
-    comparison *c = wb_alloc(sizeof *c);
+    comparison *c = wb_arena_get(&mem, sizeof *c);
     if (!c)
         return wb_nomem(cx);
     int rc = 0;
     c->d = d;
+    c->mem = &mem;
     c->before = before;
     for (size_t i = 0; rc == 0 && i < d->count; i++)
         rc = read_state(cx, s, d, &d->subjects[i], &c->now[i], i == 0 ? &definition : NULL);
+    c->definition = wb_buf_cstr(&definition);
+    if (rc == 0 && !c->definition)
+        return wb_nomem(cx);
     if (rc == 0) {
-        c->definition = definition.len ? wb_buf_cstr(&definition) : NULL;
-        *out = judge(s, c);
+        wb_probe found = judge(s, st, c);
+        if (c->is_out_of_memory)
+            return wb_nomem(cx);
+        *out = found;
     }
-    wb_free(c);
+    if (rc == 0 && *out == WB_PROBE_CANNOT_TELL)
+        tell_seen(s, c);
     return rc;
 }
 
 int my_probe(wb_ctx *cx, wb_session *base, const wb_statement *st, const char *looked, wb_probe *out)
 {
     my_session *s = my_of(base);
+    WB_AUTOARENA wb_arena mem = { 0 };
     my_deed d;
     note before;
-    bool is_running = false;
+    bool is_running = false, has_note = parse_note(looked, &before);
     int rc = my_ready(cx, s);
-    if (rc != 0)
-        return rc;
-    bool has_note = parse_note(looked, &before);
-    my_deed_read(s, st, &d);
-    if (has_note)
+    if (rc == 0)
+        rc = my_deed_read(cx, s, &mem, st, &d);
+    if (rc == 0 && has_note)
         rc = find_running(cx, s, st, before.connection, &is_running);
     if (rc != 0)
         return rc;
@@ -700,10 +668,10 @@ int my_probe(wb_ctx *cx, wb_session *base, const wb_statement *st, const char *l
         *out = WB_PROBE_BUILDING;
     else if (st->is_repeatable)
         *out = WB_PROBE_ABSENT;
-    else if (d.count == 0 || d.verb == MY_VERB_NONE || d.has_too_many)
-        *out = WB_PROBE_CANNOT_TELL;
+    else if (d.count == 0 || d.count > SUBJECTS_MAX)
+        *out = WB_PROBE_CANNOT_TELL; /* it leaves no trace to look for */
     else
-        rc = compare(cx, s, &d, is_usable ? &before : NULL, out);
+        rc = compare(cx, s, st, &d, is_usable ? &before : NULL, out);
     return rc;
 }
 
@@ -711,19 +679,15 @@ int my_probe(wb_ctx *cx, wb_session *base, const wb_statement *st, const char *l
 int my_clean(wb_ctx *cx, wb_session *base, const wb_statement *st)
 {
     my_session *s = my_of(base);
+    WB_AUTOARENA wb_arena mem = { 0 };
+    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
     my_deed d;
     int rc = my_ready(cx, s);
-    my_deed_read(s, st, &d);
-    if (rc != 0 || d.verb != MY_VERB_DROP || d.count < 2)
+    if (rc == 0)
+        rc = my_deed_read(cx, s, &mem, st, &d);
+    if (rc != 0 || d.action != WB_ACT_DROP || d.count < 2)
         return rc;
-    WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
-    const char *word = d.subjects[0].object == MY_OBJ_VIEW       ? "VIEW"
-                       : d.subjects[0].object == MY_OBJ_SEQUENCE ? "SEQUENCE"
-                       : d.subjects[0].object == MY_OBJ_TABLE    ? "TABLE"
-                                                                 : NULL;
-    if (!word)
-        return 0;
-    wb_buf_addf(&sql, "DROP %s IF EXISTS ", word);
+    wb_buf_addf(&sql, "DROP %s IF EXISTS ", d.subjects[0].kind);
     for (size_t i = 0; i < d.count; i++) {
         wb_buf_str(&sql, i ? ", " : "");
         wb_buf_add(&sql, d.subjects[i].written.p, d.subjects[i].written.len);

@@ -9,6 +9,7 @@
 
 #include "driver/driver.h"
 #include "driver/sqltext.h"
+#include "sql/sql.h"
 
 #include <mysql.h>
 #include <pthread.h>
@@ -20,12 +21,13 @@
 
 /* Numbers of the server that more than one file looks at; errors.c says what each of all of them means. */
 enum {
-    MY_ER_DUPLICATE_KEY = 1022, MY_ER_BAD_DATABASE = 1049, MY_ER_TABLE_EXISTS = 1050, MY_ER_BAD_TABLE = 1051,
-    MY_ER_DUPLICATE_ROW = 1062, MY_ER_SYNTAX = 1064, MY_ER_NO_SUCH_TABLE = 1146, MY_ER_LOCK_WAIT = 1205,
-    MY_ER_NO_SUCH_SAVEPOINT = 1305, MY_ER_NOT_ROLLED_BACK = 1196, MY_ER_INTERRUPTED = 1317,
+    MY_ER_DUPLICATE_KEY = 1022, MY_ER_BAD_DATABASE = 1049, MY_ER_BAD_TABLE = 1051, MY_ER_DUPLICATE_ROW = 1062,
+    MY_ER_SYNTAX = 1064, MY_ER_NO_SUCH_TABLE = 1146, MY_ER_NO_SUCH_SAVEPOINT = 1305, MY_ER_NOT_ROLLED_BACK = 1196,
+    MY_ER_INTERRUPTED = 1317, MY_ER_OUT_OF_RANGE = 1690,
 };
 
-typedef enum my_tls { MY_TLS_UNSET, MY_TLS_OFF, MY_TLS_PREFERRED, MY_TLS_REQUIRED, MY_TLS_VERIFIED } my_tls;
+/* REQUIRED: whoever answers. CA: who has a certificate of the named authority. VERIFIED: and of this host. */
+typedef enum my_tls { MY_TLS_UNSET, MY_TLS_OFF, MY_TLS_PREFERRED, MY_TLS_REQUIRED, MY_TLS_CA, MY_TLS_VERIFIED } my_tls;
 
 /* Where and how to connect; all text in the session's arena. */
 typedef struct my_target {
@@ -34,6 +36,7 @@ typedef struct my_target {
     my_tls tls;
     const char *ca, *ca_path, *cert, *key, *cipher, *crl;
     bool is_cleartext_fine, is_local_infile_fine, is_compressed;
+    bool takes_no_lock;                /* x-no-lock: somebody else sees to it that one run is alone */
     const char *collation;             /* of the connection; NULL: the server's for utf8mb4 */
     const char *settings;              /* "SET SESSION a = 1, SESSION b = 'x'" from the URL; NULL: none */
     const char *application, *run_id, *shown;
@@ -46,11 +49,18 @@ typedef enum my_kind { MY_BEGIN, MY_PUT, MY_COMMIT, MY_OTHER } my_kind;
 typedef struct my_item {
     my_kind kind;
     uint32_t tag;
-    bool is_fence, is_fuse, must_hit, only_if_empty;
+    bool is_fence, is_fuse, is_check, must_hit, only_if_empty;
     uint32_t unit;
     size_t from;                       /* its first byte in the message */
     char table[65];                    /* for messages */
 } my_item;
+
+typedef struct my_watch {              /* the thread that looks at the limits while the library reads */
+    pthread_t thread;
+    pthread_mutex_t lock;              /* of what follows */
+    pthread_cond_t wake;
+    bool has_thread, has_ended, is_on, is_over;
+} my_watch;
 
 typedef struct my_session {
     wb_session base;                   /* first: the engine holds a pointer to it */
@@ -60,6 +70,7 @@ typedef struct my_session {
     wb_arena mem;
     my_target target;
     const char *restore;               /* attach(): what brings the caller's character set back; NULL */
+    my_bool reconnects;                /* attach(): the caller lets the library open a lost connection anew */
 
     /* facts of the server that open() asks for */
     size_t packet_max;
@@ -98,11 +109,15 @@ typedef struct my_session {
     uint32_t lock_limit_s;             /* of the statement at hand; 0: not known */
     const wb_statement *statement;     /* at hand; NULL: not known */
     int64_t progress_next_ms;
+    my_watch watch;
 
     /* locks */
     char locks[MY_LOCKS_MAX][MY_LOCK_NAME];
     size_t lock_count;
     bool has_run_lock;
+
+    wb_arena engines_mem;              /* tables without transactions, as they were before anything was run */
+    struct my_engines *engines;        /* NULL: not asked for */
 
     /* settings that a script may change: as they were, and where */
     wb_arena snapshot_mem;
@@ -167,6 +182,8 @@ int my_change(wb_ctx *, my_session *, const char *text);                        
 void my_exec_quietly(my_session *, const char *text);     /* keeps error and failure as they are */
 void my_failure_clear(my_session *);
 int my_ready(wb_ctx *, my_session *);
+void my_watch_init(my_watch *);
+void my_watch_done(my_watch *);
 void my_cancel(wb_session *);
 bool my_in_transaction(const my_session *);
 int64_t my_number(wb_str);             /* 0 for NULL */
@@ -229,31 +246,25 @@ bool my_is_sign(my_token, char sign);
 wb_str my_statement_next(my_lexer *);                     /* up to a semicolon, without it; .p NULL: there is none */
 wb_str my_statement_nth(const my_session *, wb_str text, uint32_t n); /* from 1; .p NULL: there is none */
 size_t my_place(const my_session *, wb_str statement, const char *message); /* byte that a syntax error is about; SIZE_MAX */
-void my_name_plain(wb_buf *, my_token);                   /* without its quotes */
+size_t my_place_of_name(const my_session *, wb_str statement, unsigned number, const char *message); /* that an error is about; SIZE_MAX */
+bool my_says(const my_session *, wb_str text, const char *name);
 
 /* subjects.c */
-typedef enum my_object {
-    MY_OBJ_NONE, MY_OBJ_TABLE, MY_OBJ_VIEW, MY_OBJ_SEQUENCE, MY_OBJ_TRIGGER, MY_OBJ_PROCEDURE, MY_OBJ_FUNCTION,
-    MY_OBJ_EVENT, MY_OBJ_DATABASE, MY_OBJ_USER, MY_OBJ_GRANTS, MY_OBJ_PACKAGE, MY_OBJ_SERVER
-} my_object;
-typedef enum my_verb {
-    MY_VERB_NONE, MY_VERB_CREATE, MY_VERB_ALTER, MY_VERB_DROP, MY_VERB_RENAME, MY_VERB_TRUNCATE
-} my_verb;
-#define MY_SUBJECTS_MAX 64
 typedef struct my_subject {
-    my_object object;
-    wb_str written;                    /* schema, dot and name as in the statement, quotes included; ready to be sent */
-    bool is_target;                    /* RENAME: what the one before it will be called */
+    const char *kind, *show;           /* as wb_sql_object.kind; the words that ask the server for it */
+    wb_str schema, name;               /* as in the statement, quotes included */
+    wb_str written;                    /* both of them, ready to be sent; an account with its host */
 } my_subject;
 typedef struct my_deed {               /* what a statement does, to what */
-    my_verb verb;
-    bool if_exists, or_replace, is_temporary, is_index, has_too_many;
-    wb_str index;                      /* CREATE INDEX, DROP INDEX: its name as written */
-    wb_str clauses;                    /* ALTER: what stands behind the name */
-    my_subject subjects[MY_SUBJECTS_MAX];
+    wb_action action;                  /* of GRANT and REVOKE: ALTER */
+    bool if_exists, replaces, is_temporary;
+    wb_str index;                      /* CREATE INDEX, DROP INDEX: its name; the table is the subject */
+    my_subject *subjects;              /* a name and behind it the new one, of RENAME and of ALTER ... RENAME */
     size_t count;
+    wb_sql_clause *clauses;            /* of ALTER TABLE, and the one of an index statement */
+    size_t clause_count;
 } my_deed;
-void my_deed_read(const my_session *, const wb_statement *, my_deed *out);
+int my_deed_read(wb_ctx *, const my_session *, wb_arena *, const wb_statement *, my_deed *out);
 
 /* look.c */
 int my_look(wb_ctx *, wb_session *, const wb_statement *, wb_arena *, const char **out);
@@ -264,6 +275,7 @@ int my_clean(wb_ctx *, wb_session *, const wb_statement *);
 int my_foresee(wb_ctx *, wb_session *, const wb_statement *, wb_arena *, const char **out);
 
 /* engines.c */
+void my_engines_forget(my_session *);                     /* what is kept may not be true any more */
 int my_uncovered(wb_ctx *, wb_session *, const char *text, size_t len, wb_arena *, const char **out);
 
 /* catalog.c */

@@ -80,6 +80,7 @@ static int take_flag(reader *r, const char *key, const char *value)
         { "allowAllFiles", offsetof(my_target, is_local_infile_fine) },
         { "local_infile", offsetof(my_target, is_local_infile_fine) },
         { "compress", offsetof(my_target, is_compressed) },
+        { "x-no-lock", offsetof(my_target, takes_no_lock) },
     };
     for (size_t i = 0; i < WB_COUNT(places); i++)
         if (strcmp(places[i].key, key) == 0)
@@ -104,8 +105,8 @@ static int take_tls(reader *r, const char *key, const char *value)
         { "required", MY_TLS_REQUIRED },
         { "require", MY_TLS_REQUIRED },
         { "prefer", MY_TLS_PREFERRED },
-        { "verify_ca", MY_TLS_VERIFIED },
-        { "verify-ca", MY_TLS_VERIFIED },
+        { "verify_ca", MY_TLS_CA },
+        { "verify-ca", MY_TLS_CA },
         { "verify_identity", MY_TLS_VERIFIED },
         { "verify-full", MY_TLS_VERIFIED },
     };
@@ -130,17 +131,33 @@ static int take_use_ssl(reader *r, const char *key, const char *value)
     return rc;
 }
 
-static int take_timeout(reader *r, const char *key, const char *value)
+/* A number without a unit counts units of unit_ms. */
+static int as_duration(reader *r, const char *key, const char *value, int64_t unit_ms, int64_t *out)
 {
     int64_t ms;
-    bool is_number = *value && value[strspn(value, "0123456789")] == 0;
-    if (is_number) /* the servers' clients count seconds */
-        ms = strtoll(value, NULL, 10) * 1000;
+    bool is_number = *value && strlen(value) < 10 && value[strspn(value, "0123456789")] == 0;
+    if (is_number)
+        ms = strtoll(value, NULL, 10) * unit_ms;
     else if (wb_parse_duration(value, &ms) != 0)
         return fail_value(r, key, value, "a duration: 5s, 500ms");
     if (ms > 0)
-        r->t->connect_timeout_ms = ms;
+        *out = ms;
     return 0;
+}
+
+/* The servers' clients count seconds. */
+static int take_timeout(reader *r, const char *key, const char *value)
+{
+    return as_duration(r, key, value, 1000, &r->t->connect_timeout_ms);
+}
+
+/* libpq's word, which counts milliseconds. */
+static int take_user_timeout(reader *r, const char *key, const char *value)
+{
+    int64_t ms = r->t->answer_timeout_ms;
+    int rc = as_duration(r, key, value, 1, &ms);
+    r->t->answer_timeout_ms = ms < INT32_MAX ? ms : INT32_MAX;
+    return rc;
 }
 
 /* Scripts are UTF-8, so nothing narrower than that can be meant. */
@@ -216,12 +233,14 @@ static const struct word {
     { "timeout", take_timeout },
     { "connect_timeout", take_timeout },
     { "connect-timeout", take_timeout },
+    { "tcp_user_timeout", take_user_timeout },
     { "charset", take_charset },
     { "characterEncoding", pass_over },
     { "allowCleartextPasswords", take_flag },
     { "allowAllFiles", take_flag },
     { "local_infile", take_flag },
     { "compress", take_flag },
+    { "x-no-lock", take_flag },
     /* of the Go driver, about itself alone */
     { "allowFallbackToPlaintext", pass_over },
     { "allowNativePasswords", pass_over },
@@ -260,9 +279,25 @@ static const struct word *find_word(const char *key)
     return NULL;
 }
 
+/* Files without a word about TLS ask for it. A named authority is looked at, unless nothing is to be looked at; without one
+   the system's are trusted, and then the name of the host must fit. */
+static void settle_tls(my_target *t, bool skips_verify)
+{
+    bool has_ca = t->ca || t->ca_path;
+    if (t->tls == MY_TLS_UNSET && (has_ca || t->cert || t->key || skips_verify))
+        t->tls = has_ca ? MY_TLS_VERIFIED : MY_TLS_REQUIRED;
+    if (t->tls == MY_TLS_REQUIRED && has_ca)
+        t->tls = MY_TLS_CA;
+    if (t->tls == MY_TLS_CA && !has_ca)
+        t->tls = MY_TLS_VERIFIED;
+    if (skips_verify && t->tls > MY_TLS_REQUIRED)
+        t->tls = MY_TLS_REQUIRED;
+}
+
 static int read_params(reader *r, const wb_url *url)
 {
-    bool skips_verify = false;
+    const char *tls = wb_url_param(url, "tls");
+    bool skips_verify = tls && strcmp(tls, "skip-verify") == 0;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < url->param_count; i++) {
         const char *key = url->params[i].key, *value = url->params[i].value;
@@ -274,12 +309,8 @@ static int read_params(reader *r, const wb_url *url)
         else if (!wb_starts(key, "x-")) /* those are the engine's */
             rc = take_setting(r, key, value);
     }
-    my_target *t = r->t;
-    bool has_files = t->ca || t->ca_path || t->cert || t->key;
-    if (t->tls == MY_TLS_UNSET && (has_files || skips_verify))
-        t->tls = t->ca || t->ca_path ? MY_TLS_VERIFIED : MY_TLS_REQUIRED;
-    if (skips_verify && t->tls == MY_TLS_VERIFIED)
-        t->tls = MY_TLS_REQUIRED;
+    if (rc == 0)
+        settle_tls(r->t, skips_verify);
     return rc;
 }
 

@@ -3,7 +3,8 @@
  *
  * Begin, fence, rows and commit are short, and each has exactly one answer. They wait until something has to be known:
  * a script that runs, a row that is read, sync(). So an atomic migration costs two round trips or less. An answer that
- * must be looked at (a row that has to be there) is awaited before anything behind it is sent.
+ * must be looked at (was the table empty?) is awaited before anything behind it is sent. That a row has to be there is
+ * checked by the server, in a statement that fails when it is not: then nothing behind it runs.
  *
  * A script goes out as the statements that it consists of, joined by semicolons: the server takes an empty statement,
  * or a comment behind the last semicolon, for an error.
@@ -66,7 +67,7 @@ void my_queue_cut_unit(my_session *s)
 bool my_queue_has_check(const my_session *s)
 {
     for (size_t i = 0; i < s->item_count; i++)
-        if (s->items[i].must_hit || s->items[i].only_if_empty)
+        if (s->items[i].only_if_empty)
             return true;
     return false;
 }
@@ -129,6 +130,8 @@ static int explain_item(wb_ctx *cx, my_session *s, const my_item *item, unsigned
     f->put_tag = item->kind == MY_PUT ? item->tag : 0;
     if (item->is_fuse && number == MY_ER_NO_SUCH_SAVEPOINT)
         return my_fail_ended(cx, s);
+    if (item->is_check && number == MY_ER_OUT_OF_RANGE)
+        rc = wb_fail(cx, WBL_E_CONFLICT, WBL_EFFECT_NONE, "table \"%s\": the row is gone, or was changed", item->table);
     bool is_clash = number == MY_ER_DUPLICATE_ROW || number == MY_ER_DUPLICATE_KEY;
     if (item->is_fence && is_clash) {
         rc = wb_fail(cx, WBL_E_CONFLICT, WBL_EFFECT_NONE, "table \"%s\": the row exists already", item->table);
@@ -149,7 +152,10 @@ static void explain_piece(wb_ctx *cx, my_session *s, const wb_piece *p, size_t i
     f->offset = SIZE_MAX;
     if (!st.p)
         return;
-    size_t place = cx->err && cx->err->native == MY_ER_SYNTAX ? my_place(s, st, cx->err->message) : SIZE_MAX;
+    unsigned number = cx->err ? (unsigned)cx->err->native : 0;
+    size_t place = number == MY_ER_SYNTAX ? my_place(s, st, cx->err->message)
+                   : number               ? my_place_of_name(s, st, number, cx->err->message)
+                                          : SIZE_MAX;
     f->offset = p->offset + (size_t)(st.p - p->text) + (place == SIZE_MAX ? 0 : place);
 }
 

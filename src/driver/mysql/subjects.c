@@ -1,302 +1,118 @@
 /*
- * subjects.c - which objects a schema change is about: one, or the list of a DROP or a RENAME.
+ * subjects.c - which objects a schema change is about: one, or the list of a DROP, a RENAME or a GRANT.
  *
- * Words only, no grammar: what is not recognised has no subjects, and nobody can tell then. A name is kept as it is
- * written, quotes and schema included, since the server itself knows best what it means.
- * Owns nothing. Facts: MySQL 8.4 manual, 15.1; MariaDB Knowledge Base, "Data Definition".
+ * sql.h reads the statement; here its objects become those that the server can be asked about. An index is seen in its
+ * table. What is not recognised has no subjects, and nobody can tell then. A name is also kept as it is written, quotes
+ * and schema included, since the server itself knows best what it means.
+ * Owns nothing: all of it is in the caller's arena or in the statement's text.
  */
 #include "driver/mysql/my.h"
 
 #include <string.h>
 
-typedef struct reader {
-    my_lexer lex;
-    my_token tok;
-    my_deed *deed;
-} reader;
-
-static void advance(reader *r) { r->tok = my_next(&r->lex); }
-
-static bool accept(reader *r, const char *word)
+/* How the server shows an object. A server of FEDERATED has no SHOW: look.c asks its table. */
+static const char *show_words(const char *kind)
 {
-    if (!my_is_word(r->tok, word))
-        return false;
-    advance(r);
-    return true;
-}
-
-static bool accept_sign(reader *r, char sign)
-{
-    if (!my_is_sign(r->tok, sign))
-        return false;
-    advance(r);
-    return true;
-}
-
-static bool is_name(my_token t) { return t.kind == MY_TOK_WORD || t.kind == MY_TOK_NAME || t.kind == MY_TOK_STRING; }
-
-/* schema.name; for an account 'user'@'host'. */
-static wb_str take_name(reader *r)
-{
-    if (!is_name(r->tok))
-        return (wb_str){ NULL, 0 };
-    const char *from = r->tok.text.p, *to = from + r->tok.text.len;
-    advance(r);
-    while (my_is_sign(r->tok, '.') || my_is_sign(r->tok, '@')) {
-        advance(r);
-        if (!is_name(r->tok))
-            break;
-        to = r->tok.text.p + r->tok.text.len;
-        advance(r);
-    }
-    return (wb_str){ from, (size_t)(to - from) };
-}
-
-static bool add(reader *r, my_object object, wb_str written, bool is_target)
-{
-    my_deed *d = r->deed;
-    if (!written.p)
-        return false;
-    if (d->count == MY_SUBJECTS_MAX) {
-        d->has_too_many = true;
-        return false;
-    }
-    d->subjects[d->count++] = (my_subject){ object, written, is_target };
-    return true;
-}
-
-static void skip_existence(reader *r)
-{
-    if (!accept(r, "if"))
-        return;
-    accept(r, "not");
-    accept(r, "exists");
-    r->deed->if_exists = true;
-}
-
-/* ---- after the object's word ---- */
-
-static void skip_wait(reader *r)
-{
-    if (accept(r, "nowait"))
-        return;
-    if (accept(r, "wait"))
-        advance(r);
-}
-
-static void read_list(reader *r, my_object object)
-{
-    skip_existence(r);
-    do
-        if (!add(r, object, take_name(r), false))
-            return;
-    while (accept_sign(r, ','));
-}
-
-static void read_one(reader *r, my_object object)
-{
-    skip_existence(r);
-    add(r, object, take_name(r), false);
-}
-
-static void read_renames(reader *r, my_object object)
-{
-    skip_existence(r);
-    do {
-        if (!add(r, object, take_name(r), false))
-            return;
-        skip_wait(r);
-        if (!accept(r, "to") || !add(r, object, take_name(r), true))
-            return;
-    } while (accept_sign(r, ','));
-}
-
-/* CREATE UNIQUE INDEX i ON t; DROP INDEX i ON t: the table is the subject. */
-static void read_index(reader *r)
-{
-    skip_existence(r);
-    r->deed->is_index = true;
-    r->deed->index = take_name(r);
-    while (r->tok.kind != MY_TOK_END && !my_is_word(r->tok, "on"))
-        advance(r);
-    if (accept(r, "on"))
-        add(r, MY_OBJ_TABLE, take_name(r), false);
-}
-
-static void read_altered_table(reader *r)
-{
-    read_one(r, MY_OBJ_TABLE);
-    skip_wait(r);
-    r->deed->clauses = (wb_str){ r->tok.text.p, (size_t)(r->lex.end - r->tok.text.p) };
-    /* RENAME [TO|AS] other, among the clauses; RENAME COLUMN and RENAME INDEX are none of it. */
-    while (r->tok.kind != MY_TOK_END) {
-        if (!accept(r, "rename")) {
-            advance(r);
-            continue;
-        }
-        bool is_other = my_is_word(r->tok, "column") || my_is_word(r->tok, "index") || my_is_word(r->tok, "key");
-        if (is_other)
-            continue;
-        if (!accept(r, "to"))
-            accept(r, "as");
-        add(r, MY_OBJ_TABLE, take_name(r), true);
-    }
-}
-
-static void read_altered_event(reader *r)
-{
-    read_one(r, MY_OBJ_EVENT);
-    r->deed->clauses = (wb_str){ r->tok.text.p, (size_t)(r->lex.end - r->tok.text.p) };
-    while (r->tok.kind != MY_TOK_END && !my_is_word(r->tok, "do")) {
-        if (accept(r, "rename") && accept(r, "to"))
-            add(r, MY_OBJ_EVENT, take_name(r), true);
-        else
-            advance(r);
-    }
-}
-
-static void read_altered(reader *r, my_object object)
-{
-    read_one(r, object);
-    r->deed->clauses = (wb_str){ r->tok.text.p, (size_t)(r->lex.end - r->tok.text.p) };
-}
-
-/* ---- the object's word ---- */
-
-static const struct object_word {
-    const char *word;
-    my_object object;
-} object_words[] = {
-    { "table", MY_OBJ_TABLE },       { "tables", MY_OBJ_TABLE },    { "view", MY_OBJ_VIEW },
-    { "sequence", MY_OBJ_SEQUENCE }, { "trigger", MY_OBJ_TRIGGER }, { "procedure", MY_OBJ_PROCEDURE },
-    { "function", MY_OBJ_FUNCTION }, { "event", MY_OBJ_EVENT },     { "database", MY_OBJ_DATABASE },
-    { "schema", MY_OBJ_DATABASE },   { "user", MY_OBJ_USER },       { "role", MY_OBJ_USER },
-    { "package", MY_OBJ_PACKAGE },   { "server", MY_OBJ_SERVER },
-};
-
-static const struct object_word *object_of(my_token t)
-{
-    for (size_t i = 0; i < WB_COUNT(object_words); i++)
-        if (my_is_word(t, object_words[i].word))
-            return &object_words[i];
+    static const struct {
+        const char *kind, *show;
+    } rows[] = { { "table", "SHOW CREATE TABLE " },
+                 { "view", "SHOW CREATE VIEW " },
+                 { "sequence", "SHOW CREATE SEQUENCE " },
+                 { "trigger", "SHOW CREATE TRIGGER " },
+                 { "procedure", "SHOW CREATE PROCEDURE " },
+                 { "function", "SHOW CREATE FUNCTION " },
+                 { "event", "SHOW CREATE EVENT " },
+                 { "database", "SHOW CREATE DATABASE " },
+                 { "user", "SHOW GRANTS FOR " },
+                 { "role", "SHOW GRANTS FOR " },
+                 { "grants", "SHOW GRANTS FOR " },
+                 { "package", "SHOW CREATE PACKAGE " },
+                 { "package body", "SHOW CREATE PACKAGE BODY " },
+                 { "server", "mysql.servers of " } };
+    for (size_t i = 0; i < WB_COUNT(rows); i++)
+        if (strcmp(rows[i].kind, kind) == 0)
+            return rows[i].show;
     return NULL;
 }
 
-static void read_object(reader *r, my_object object)
+static void add(my_deed *d, const char *kind, wb_str schema, wb_str name)
 {
-    switch (r->deed->verb) {
-    case MY_VERB_DROP: read_list(r, object); break;
-    case MY_VERB_RENAME: read_renames(r, object); break;
-    case MY_VERB_ALTER:
-        if (object == MY_OBJ_TABLE)
-            read_altered_table(r);
-        else if (object == MY_OBJ_EVENT)
-            read_altered_event(r);
-        else
-            read_altered(r, object);
-        break;
-    case MY_VERB_CREATE:
-        if (object == MY_OBJ_USER)
-            read_list(r, object); /* what stands between the names ends it: one is enough to tell */
-        else
-            read_one(r, object);
-        break;
-    case MY_VERB_TRUNCATE:
-    case MY_VERB_NONE: read_one(r, object); break;
+    const char *show = show_words(kind), *from = schema.len ? schema.p : name.p;
+    if (!show || !name.len)
+        return;
+    wb_str written = { from, (size_t)(name.p + name.len - from) };
+    d->subjects[d->count++] = (my_subject){ kind, show, schema, name, written };
+}
+
+static bool is_word_first(const my_session *s, wb_str text, const char *word)
+{
+    my_lexer l = my_lexer_of(s, text);
+    return my_is_word(my_next(&l), word);
+}
+
+static void take_objects(my_deed *d, const wb_sql_object *o, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool is_renamed_too = i + 1 < count && o[i].action == WB_ACT_ALTER && o[i + 1].action == WB_ACT_RENAME;
+        d->if_exists = d->if_exists || o[i].if_exists;
+        d->replaces = d->replaces || o[i].replaces;
+        d->is_temporary = d->is_temporary || o[i].is_temporary;
+        if (strcmp(o[i].kind, "index") == 0) {
+            d->index = o[i].name;
+            add(d, "table", o[i].table_schema, o[i].table);
+        } else if (!is_renamed_too) {
+            add(d, o[i].kind, o[i].schema, o[i].name);
+            add(d, o[i].kind, o[i].new_schema, o[i].new_name);
+        }
     }
 }
 
-/* Between verb and object stand OR REPLACE, UNIQUE, DEFINER = x, ALGORITHM = y and the like. */
-static void find_object(reader *r)
+static wb_sql_options options_of(const my_session *s)
 {
-    while (r->tok.kind != MY_TOK_END && !my_is_sign(r->tok, '(')) {
-        const struct object_word *w = object_of(r->tok);
-        r->deed->or_replace = r->deed->or_replace || my_is_word(r->tok, "replace");
-        r->deed->is_temporary = r->deed->is_temporary || my_is_word(r->tok, "temporary");
-        if (my_is_word(r->tok, "definer")) { /* = user, which may be called anything */
-            advance(r);
-            if (accept_sign(r, '='))
-                (void)take_name(r);
-            continue;
-        }
-        if (w || my_is_word(r->tok, "index")) {
-            bool is_index = !w;
-            advance(r);
-            if (is_index)
-                read_index(r);
-            else
-                read_object(r, w->object);
-            return;
-        }
-        advance(r);
-    }
+    const wb_server *server = &s->base.server;
+    return (wb_sql_options){ .dialect = WB_SQL_MYSQL,
+                             .server_version = server->version,
+                             .is_mariadb = server->is_mariadb,
+                             .backslash_quotes = server->has_backslash_quotes,
+                             .ansi_quotes = server->has_ansi_quotes };
 }
 
-/* GRANT ... TO a, b; REVOKE ... FROM a, b */
-static void read_grant(reader *r, const char *before)
+static int read_text(wb_ctx *cx, const my_session *s, wb_arena *mem, const wb_statement *st, my_deed *d)
 {
-    r->deed->verb = MY_VERB_ALTER;
-    while (r->tok.kind != MY_TOK_END && !my_is_word(r->tok, before))
-        advance(r);
-    if (accept(r, before))
-        read_list(r, MY_OBJ_GRANTS);
+    wb_sql_options options = options_of(s);
+    wb_sql_object *objects = NULL;
+    size_t count = 0;
+    int rc = wb_sql_objects(cx, mem, &options, st->text.p, st->text.len, &objects, &count);
+    if (rc == 0)
+        rc = wb_sql_clauses(cx, mem, &options, st->text.p, st->text.len, &d->clauses, &d->clause_count);
+    if (rc != 0 || count == 0)
+        return rc;
+    d->subjects = wb_arena_get(mem, 2 * count * sizeof *d->subjects);
+    if (!d->subjects)
+        return wb_nomem(cx);
+    /* RENAME TABLE leaves the table itself alone; ALTER TABLE ... RENAME may make another one. */
+    d->action = is_word_first(s, st->text, "alter") ? WB_ACT_ALTER : objects[0].action;
+    take_objects(d, objects, count);
+    return 0;
 }
 
-static void read_text(reader *r)
+static int read_facts(wb_ctx *cx, wb_arena *mem, const wb_statement *st, my_deed *d)
 {
-    static const struct {
-        const char *word;
-        my_verb verb;
-    } verbs[] = { { "create", MY_VERB_CREATE },
-                  { "alter", MY_VERB_ALTER },
-                  { "drop", MY_VERB_DROP },
-                  { "rename", MY_VERB_RENAME },
-                  { "truncate", MY_VERB_TRUNCATE } };
-    for (size_t i = 0; i < WB_COUNT(verbs); i++)
-        if (accept(r, verbs[i].word)) {
-            r->deed->verb = verbs[i].verb;
-            bool has_word = object_of(r->tok) || verbs[i].verb != MY_VERB_TRUNCATE;
-            if (has_word)
-                find_object(r);
-            else
-                add(r, MY_OBJ_TABLE, take_name(r), false);
-            return;
-        }
-    if (accept(r, "grant"))
-        read_grant(r, "to");
-    else if (accept(r, "revoke"))
-        read_grant(r, "from");
-}
-
-/* ---- without a text ---- */
-
-static void read_facts(const wb_statement *st, my_deed *d)
-{
-    static const my_verb verbs[] = {
-        [WB_ACT_NONE] = MY_VERB_NONE,   [WB_ACT_CREATE] = MY_VERB_CREATE, [WB_ACT_ALTER] = MY_VERB_ALTER,
-        [WB_ACT_DROP] = MY_VERB_DROP,   [WB_ACT_RENAME] = MY_VERB_RENAME, [WB_ACT_TRUNCATE] = MY_VERB_TRUNCATE,
-        [WB_ACT_REINDEX] = MY_VERB_NONE
-    };
-    d->verb = verbs[st->action];
+    d->action = st->action;
     d->if_exists = st->if_exists;
-    for (size_t i = 0; st->object && i < WB_COUNT(object_words); i++)
-        if (strcmp(object_words[i].word, st->object) == 0 && st->name.len && !st->schema.len) {
-            d->subjects[0] = (my_subject){ object_words[i].object, st->name, false };
-            d->count = 1;
-            return;
-        }
+    if (!st->object || st->schema.len)
+        return 0;
+    d->subjects = wb_arena_get(mem, sizeof *d->subjects);
+    if (!d->subjects)
+        return wb_nomem(cx);
+    add(d, st->object, st->schema, st->name);
+    return 0;
 }
 
-void my_deed_read(const my_session *s, const wb_statement *st, my_deed *out)
+int my_deed_read(wb_ctx *cx, const my_session *s, wb_arena *mem, const wb_statement *st, my_deed *out)
 {
     *out = (my_deed){ 0 };
     if (st->cls == WB_STMT_DML || st->cls == WB_STMT_QUERY || st->cls == WB_STMT_TXN)
-        return;
-    if (!st->text.len) {
-        read_facts(st, out);
-        return;
-    }
-    reader r = { .lex = my_lexer_of(s, st->text), .deed = out };
-    advance(&r);
-    read_text(&r);
+        return 0;
+    return st->text.len ? read_text(cx, s, mem, st, out) : read_facts(cx, mem, st, out);
 }

@@ -102,7 +102,8 @@ static wb_type type_of(wb_str type, wb_str whole, wb_str extra, int64_t precisio
     return WB_TYPE_OTHER;
 }
 
-/* Cells: 0 schema, 1 column, 2 type, 3 whole type, 4 nullable, 5 key, 6 default, 7 length, 8 extra, 9 precision */
+/* Cells: 0 schema, 1 column, 2 type, 3 whole type, 4 nullable, 5 key, 6 default, 7 length, 8 extra, 9 precision,
+   10 what the table is */
 static int read_column(survey *v, size_t at, const wb_str *cells)
 {
     wb_table *t = &v->shapes[at];
@@ -110,6 +111,7 @@ static int read_column(survey *v, size_t at, const wb_str *cells)
     if (!t->exists)
         t->ref.schema = wb_arena_str(v->mem, cells[0].p, cells[0].len);
     t->exists = true;
+    t->is_view = !wb_str_eq(cells[10], "BASE TABLE") && !wb_str_eq(cells[10], "SYSTEM VERSIONED");
     wb_column *c = WB_PUSH(v->mem, columns, t->column_count, v->caps[at]);
     if (!c || !t->ref.schema)
         return WBL_E_NOMEM;
@@ -135,6 +137,17 @@ static void lock_text(wb_buf *b, const char *name)
     wb_buf_addf(b, ", IF(IS_USED_LOCK('%s') <=> CONNECTION_ID(), 2, GET_LOCK('%s', 0))", name, name);
 }
 
+static void where_table(const survey *v, wb_buf *b, const wb_table_ref *table)
+{
+    wb_buf_str(b, " WHERE table_schema = ");
+    if (table->schema)
+        my_literal(b, v->s, table->schema);
+    else
+        wb_buf_str(b, "DATABASE()");
+    wb_buf_str(b, " AND table_name = ");
+    my_literal(b, v->s, table->name);
+}
+
 static void survey_text(const survey *v, wb_buf *b)
 {
     const wb_survey *in = v->in;
@@ -150,14 +163,11 @@ static void survey_text(const survey *v, wb_buf *b)
     }
     for (size_t i = 0; i < in->table_count; i++) {
         wb_buf_str(b, ";\nSELECT table_schema, column_name, data_type, column_type, is_nullable, column_key, "
-                      "column_default, character_maximum_length, extra, datetime_precision "
-                      "FROM information_schema.columns WHERE table_schema = ");
-        if (in->tables[i].schema)
-            my_literal(b, v->s, in->tables[i].schema);
-        else
-            wb_buf_str(b, "DATABASE()");
-        wb_buf_str(b, " AND table_name = ");
-        my_literal(b, v->s, in->tables[i].name);
+                      "column_default, character_maximum_length, extra, datetime_precision, "
+                      "(SELECT table_type FROM information_schema.tables");
+        where_table(v, b, &in->tables[i]); /* constants and no join: the server then opens this table alone */
+        wb_buf_str(b, ") FROM information_schema.columns");
+        where_table(v, b, &in->tables[i]);
         wb_buf_str(b, " ORDER BY ordinal_position");
     }
 }
@@ -184,15 +194,32 @@ static int settle_locks(wb_ctx *cx, survey *v)
     return !text ? wb_nomem(cx) : *text ? my_exec(cx, s, text, NULL, NULL) : 0;
 }
 
+/* A table without a schema would be looked for nowhere, and not be found. */
+static int check_schema(wb_ctx *cx, const wb_session *base, const wb_survey *in)
+{
+    for (size_t i = 0; i < in->table_count; i++)
+        if (!in->tables[i].schema && !base->server.schema[0]) {
+            wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "no database is chosen on the server");
+            wb_hint(cx, "Name it in the URL: mysql://host/DATABASE.");
+            return WBL_E_INVALID;
+        }
+    return 0;
+}
+
 int my_survey(wb_ctx *cx, wb_session *base, wb_arena *mem, wb_survey *out)
 {
     my_session *s = my_of(base);
     int rc = my_ready(cx, s);
     if (rc != 0)
         return rc;
+    if ((rc = check_schema(cx, base, out)) != 0)
+        return rc;
     if (out->lock_count + s->lock_count > MY_LOCKS_MAX)
         return wb_fail(cx, WBL_E_INTERNAL, WBL_EFFECT_NONE, "more than %d locks", MY_LOCKS_MAX);
-    survey v = { .mem = mem, .s = s, .in = out };
+    my_engines_forget(s); /* a run begins */
+    wb_survey in = *out;
+    in.lock_count = s->target.takes_no_lock ? 0 : out->lock_count;
+    survey v = { .mem = mem, .s = s, .in = &in };
     v.shapes = wb_arena_get(mem, (out->table_count + 1) * sizeof *v.shapes);
     v.caps = wb_arena_get(mem, (out->table_count + 1) * sizeof *v.caps);
     WB_AUTOBUF wb_buf sql = WB_BUF(WB_TEXT_MAX);
@@ -213,7 +240,7 @@ int my_survey(wb_ctx *cx, wb_session *base, wb_arena *mem, wb_survey *out)
             t->ref.schema = out->tables[i].schema ? out->tables[i].schema : schema;
     }
     out->is_locked = true;
-    for (size_t i = 0; i < out->lock_count; i++)
+    for (size_t i = 0; i < in.lock_count; i++)
         out->is_locked = out->is_locked && v.is_held[i];
     out->shapes = v.shapes;
     return 0;

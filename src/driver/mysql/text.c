@@ -1,15 +1,16 @@
 /*
  * text.c - the driver's own small lexer: words, names, strings and signs of a statement.
  *
- * The splitter of the engine lives in another room, and is for whole scripts. Here a few questions are answered: where
- * does the next statement of a piece begin (pieces of several statements hold data changes only, so a semicolon outside
- * quotes ends one), which objects does a schema change name, and which byte does "near '...' at line 3" mean.
+ * What a statement is about is told by sql.h. Here smaller questions are answered: where does the next statement of a
+ * piece begin (pieces of several statements hold data changes only, so a semicolon outside quotes ends one), does a text
+ * say a name, what type has a column in a clause, and which byte does "near '...' at line 3" mean.
  * Owns nothing. Facts: MySQL 8.4 manual, 11.1.1 (strings), 11.2 (names), 11.7 (comments).
  */
 #include "driver/mysql/my.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -128,18 +129,23 @@ my_token my_next(my_lexer *l)
 bool my_is_word(my_token t, const char *word) { return t.kind == MY_TOK_WORD && wb_str_ieq(t.text, word); }
 bool my_is_sign(my_token t, char sign) { return t.kind == MY_TOK_SIGN && t.text.p[0] == sign; }
 
-void my_name_plain(wb_buf *b, my_token t)
+/* As a name or a word, outside of strings and comments. */
+static size_t find_name(const my_session *s, wb_str text, wb_str name)
 {
-    if (t.kind != MY_TOK_NAME && t.kind != MY_TOK_STRING) {
-        wb_buf_add(b, t.text.p, t.text.len);
-        return;
+    my_lexer l = my_lexer_of(s, text);
+    for (my_token t = my_next(&l); t.kind != MY_TOK_END; t = my_next(&l)) {
+        bool is_quoted = t.kind == MY_TOK_NAME || (t.kind == MY_TOK_STRING && t.text.p[0] == '"');
+        wb_str inner = is_quoted && t.text.len >= 2 ? (wb_str){ t.text.p + 1, t.text.len - 2 } : t.text;
+        if ((is_quoted || t.kind == MY_TOK_WORD) && inner.len == name.len &&
+            strncasecmp(inner.p, name.p, name.len) == 0)
+            return (size_t)(t.text.p - text.p);
     }
-    char quote = t.text.len ? t.text.p[0] : 0;
-    for (size_t i = 1; i + 1 < t.text.len; i++) {
-        wb_buf_char(b, t.text.p[i]);
-        if (t.text.p[i] == quote && t.text.p[i + 1] == quote)
-            i++;
-    }
+    return SIZE_MAX;
+}
+
+bool my_says(const my_session *s, wb_str text, const char *name)
+{
+    return find_name(s, text, WB_STR(name)) != SIZE_MAX;
 }
 
 /* ---- statements of a piece ---- */
@@ -181,6 +187,35 @@ static unsigned line_of(const char *text, const char *p)
     for (; text < p; text++)
         line += *text == '\n';
     return line;
+}
+
+/* "Unknown column 't.a' in 'field list'", "Can't DROP COLUMN `a`": the first name that the message quotes, without what
+   stands in front of it. */
+static wb_str quoted_name(const char *message)
+{
+    const char *from = strpbrk(message, "'`");
+    while (from && from > message && is_word_byte(from[-1])) /* Can't */
+        from = strpbrk(from + 1, "'`");
+    const char *to = from ? strpbrk(from + 1, "'`") : NULL;
+    if (!to)
+        return (wb_str){ NULL, 0 };
+    from++;
+    size_t len = strcspn(from, ",");
+    to = (size_t)(to - from) > len ? from + len : to;
+    for (const char *p = from; p < to; p++)
+        if (*p == '.')
+            from = p + 1;
+    return (wb_str){ from, (size_t)(to - from) };
+}
+
+size_t my_place_of_name(const my_session *s, wb_str st, unsigned number, const char *message)
+{
+    static const unsigned numbers[] = { 1050, 1051, 1054, 1060, 1061, 1072, 1091, 1146, 1305, 4161 };
+    wb_str name = { NULL, 0 };
+    for (size_t i = 0; i < WB_COUNT(numbers); i++)
+        if (numbers[i] == number)
+            name = quoted_name(message);
+    return name.len ? find_name(s, st, name) : SIZE_MAX;
 }
 
 /* "... right syntax to use near 'FORM t' at line 2": the text goes on to the end of the statement, or is cut. The same

@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 
 #define TICK_MS 50
+#define WATCH_IDLE_TICKS 20 /* after them the thread ends */
 #define SIDE_TIMEOUT_MS 5000
 #define GIVE_UP_MS 10000 /* after a deadline, for a server that does not answer the kill either */
 #define PROGRESS_MS 3000
@@ -96,7 +97,9 @@ static void look_at_limits(my_session *s)
         s->is_limit_over = true;
     if (cx->deadline_ms && now >= cx->deadline_ms)
         s->is_deadline_over = true;
-    if (!wb_cancelled(cx) && !s->is_limit_over && !s->is_deadline_over)
+    if (wb_cancelled(cx))
+        s->is_cancel_asked = true; /* also when the flag is cleared before the answer comes */
+    if (!s->is_cancel_asked && !s->is_limit_over && !s->is_deadline_over)
         return;
     if (!s->is_kill_sent && now - s->kill_sent_ms >= 1000)
         kill_busy(s);
@@ -156,20 +159,13 @@ static void await_first(my_session *s)
     }
 }
 
-/* Beside the reading of a message's further answers. */
-typedef struct beside {
-    my_session *s;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool is_over, is_running;
-} beside;
-
-static void *look_beside(void *user)
+/* Beside the reading of a message's further answers. Holding the lock, so that nobody looks after watch_off(). */
+static void *watch(void *user)
 {
-    beside *b = user;
-    pthread_mutex_lock(&b->lock);
-    while (!b->is_over) {
+    my_session *s = user;
+    my_watch *w = &s->watch;
+    pthread_mutex_lock(&w->lock);
+    for (int idle = 0; !w->is_over && idle < WATCH_IDLE_TICKS; idle = w->is_on ? 0 : idle + 1) {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += TICK_MS * 1000000L;
@@ -177,40 +173,68 @@ static void *look_beside(void *user)
             until.tv_sec++;
             until.tv_nsec -= 1000000000L;
         }
-        pthread_cond_timedwait(&b->wake, &b->lock, &until);
-        if (b->is_over)
-            break;
-        look_at_limits(b->s);
-        look_for_blocker(b->s);
+        pthread_cond_timedwait(&w->wake, &w->lock, &until);
+        if (w->is_over || !w->is_on)
+            continue;
+        look_at_limits(s);
+        look_for_blocker(s);
     }
-    pthread_mutex_unlock(&b->lock);
+    w->has_ended = true;
+    pthread_mutex_unlock(&w->lock);
     return NULL;
 }
 
-/* Without it, when there is no thread to be had, only cancel() can end the rest of the message. */
-static void beside_start(beside *b, my_session *s)
+static void watch_start(my_session *s)
 {
+    my_watch *w = &s->watch;
     sigset_t all, before;
-    *b = (beside){ .s = s };
-    pthread_mutex_init(&b->lock, NULL);
-    pthread_cond_init(&b->wake, NULL);
     sigfillset(&all); /* signals are the host's, and are for its own threads */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    b->is_running = pthread_create(&b->thread, NULL, look_beside, b) == 0;
+    w->has_ended = false;
+    w->has_thread = pthread_create(&w->thread, NULL, watch, s) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static void beside_stop(beside *b)
+/* The thread outlives the message, since most messages are shorter than making one; it ends when there are none for a
+   while. Without it, when there is no thread to be had, only cancel() can end the rest of the message. */
+static void watch_on(my_session *s)
 {
-    if (b->is_running) {
-        pthread_mutex_lock(&b->lock);
-        b->is_over = true;
-        pthread_cond_signal(&b->wake);
-        pthread_mutex_unlock(&b->lock);
-        pthread_join(b->thread, NULL);
+    my_watch *w = &s->watch;
+    pthread_mutex_lock(&w->lock);
+    if (w->has_thread && w->has_ended) {
+        pthread_join(w->thread, NULL); /* it has nothing left to do that needs the lock */
+        w->has_thread = false;
     }
-    pthread_cond_destroy(&b->wake);
-    pthread_mutex_destroy(&b->lock);
+    if (!w->has_thread)
+        watch_start(s);
+    w->is_on = true;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void watch_off(my_session *s)
+{
+    pthread_mutex_lock(&s->watch.lock);
+    s->watch.is_on = false;
+    pthread_mutex_unlock(&s->watch.lock);
+}
+
+void my_watch_init(my_watch *w)
+{
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->wake, NULL);
+}
+
+void my_watch_done(my_watch *w)
+{
+    if (w->has_thread) {
+        pthread_mutex_lock(&w->lock);
+        w->is_over = true;
+        pthread_cond_signal(&w->wake);
+        pthread_mutex_unlock(&w->lock);
+        pthread_join(w->thread, NULL);
+    }
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->lock);
 }
 
 /* ---- reading ---- */
@@ -270,7 +294,6 @@ static unsigned read_answer(my_session *s, const my_reader *r, my_outcome *o, in
 
 static unsigned read_all(my_session *s, const my_reader *r, my_outcome *o, int *stopped)
 {
-    beside watch;
     bool is_watched = false;
     unsigned number = mysql_read_query_result(s->conn) ? mysql_errno(s->conn) : 0;
     while (number == 0) {
@@ -278,13 +301,13 @@ static unsigned read_all(my_session *s, const my_reader *r, my_outcome *o, int *
         if (number || !mysql_more_results(s->conn))
             break;
         if (!is_watched) {
-            beside_start(&watch, s);
+            watch_on(s);
             is_watched = true;
         }
         number = mysql_next_result(s->conn) > 0 ? mysql_errno(s->conn) : 0;
     }
     if (is_watched)
-        beside_stop(&watch);
+        watch_off(s);
     return number;
 }
 

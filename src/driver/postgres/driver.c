@@ -15,7 +15,7 @@ __attribute__((visibility("default"))) const wb_driver pg_driver = {
     .schemes = schemes,
     .suffixes = suffixes,
     .caps = WB_CAP_TXN_DDL | WB_CAP_LOCK_SESSION | WB_CAP_PROBE | WB_CAP_CATALOG | WB_CAP_CANCEL | WB_CAP_ATTACH |
-            WB_CAP_GROUP | WB_CAP_COPY | WB_CAP_SCHEMAS,
+            WB_CAP_GROUP,
     .open = pg_open,
     .attach = pg_attach,
     .close = pg_close,

@@ -108,6 +108,10 @@ static const struct tls_row {
     { "?tls=custom&x-tls-ca=/ca.pem&x-tls-cert=/c.pem&x-tls-key=/k.pem", MY_TLS_VERIFIED, "/ca.pem" },
     { "?x-tls-ca=/ca.pem&x-tls-insecure-skip-verify=true", MY_TLS_REQUIRED, "/ca.pem" },
     { "?ssl-mode=VERIFY_IDENTITY&ssl_ca=/ca.pem", MY_TLS_VERIFIED, "/ca.pem" },
+    { "?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem", MY_TLS_CA, "/ca.pem" },
+    { "?ssl-mode=VERIFY_CA", MY_TLS_VERIFIED, NULL },
+    { "?ssl-mode=REQUIRED&ssl-ca=/ca.pem", MY_TLS_CA, "/ca.pem" },
+    { "?tls=skip-verify&ssl-ca=/ca.pem", MY_TLS_REQUIRED, "/ca.pem" },
     { "?ssl-mode=DISABLED", MY_TLS_OFF, NULL },
     { "?sslmode=require", MY_TLS_REQUIRED, NULL },
     { "?useSSL=false", MY_TLS_OFF, NULL },
@@ -133,15 +137,16 @@ static void other_parameters_are_settings_or_passed_over(void **state)
     parsed p = { 0 };
     (void)state;
     parse(&p, "mysql://ann@db/shop?parseTime=true&multiStatements=true&x-migrations-table=m&charset=utf8mb4,utf8&"
-              "timeout=3s&sql_mode=ANSI&time_zone=%27%2B00:00%27&max_sp_recursion_depth=5&collation=utf8mb4_bin");
+              "timeout=3s&tcp_user_timeout=2500&sql_mode=ANSI&time_zone=%27%2B00:00%27&max_sp_recursion_depth=5&collation=utf8mb4_bin");
     assert_int_equal(p.rc, 0);
     assert_int_equal(p.t.connect_timeout_ms, 3000);
+    assert_int_equal(p.t.answer_timeout_ms, 2500);
     assert_string_equal(p.t.collation, "utf8mb4_bin");
     assert_string_equal(p.t.settings, "SET SESSION sql_mode = 'ANSI', SESSION time_zone = '+00:00', SESSION "
                                       "max_sp_recursion_depth = 5");
     static const char *const bad[] = { "mysql://ann@db/shop?charset=latin1", "mysql://ann@db/shop?a%20b=1",
                                        "mysql://ann@db/shop?ssl-mode=perhaps", "mysql://ann@a,b/shop",
-                                       "mysql://ann@db/shop?timeout=soon" };
+                                       "mysql://ann@db/shop?timeout=soon", "mysql://ann@db/shop?tcp_user_timeout=-1" };
     for (size_t i = 0; i < WB_COUNT(bad); i++) {
         parse(&p, bad[i]);
         if (p.rc != WBL_E_INVALID || !p.err.hint[0])
@@ -195,6 +200,15 @@ static void place_of_a_syntax_error_is_found(void **state)
     assert_int_equal(my_place(&s, WB_STR(st), "You have ... to use near 'FORM t\nFORM t' at line 2"), 9);
     assert_int_equal(my_place(&s, WB_STR(st), "You have ... to use near '' at line 1"), SIZE_MAX);
     assert_int_equal(my_place(&s, WB_STR(st), "Unknown column"), SIZE_MAX);
+    static const char names[] = "SELECT a.x, 'y', `Y` FROM a";
+    assert_int_equal(my_place_of_name(&s, WB_STR(names), 1054, "Unknown column 'a.x' in 'field list'"), 9);
+    assert_int_equal(my_place_of_name(&s, WB_STR(names), 1054, "Unknown column 'y' in 'field list'"), 17);
+    assert_int_equal(my_place_of_name(&s, WB_STR(names), 1146, "Table 'shop.a' doesn't exist"), 7);
+    assert_int_equal(my_place_of_name(&s, WB_STR(names), 1051, "Unknown table 'shop.a,shop.b'"), 7);
+    assert_int_equal(my_place_of_name(&s, WB_STR(names), 1091, "Can't DROP COLUMN `z`; check that it exists"), SIZE_MAX);
+    assert_int_equal(my_place_of_name(&s, WB_STR(names), 1091, "Can't DROP 'x'; check that column/key exists"), 9);
+    assert_int_equal(my_place_of_name(&s, WB_STR(names), 1062, "Duplicate entry 'a' for key 'x'"), SIZE_MAX);
+    assert_int_equal(my_place_of_name(&s, WB_STR(names), 1054, "Unknown column"), SIZE_MAX);
 }
 
 static void names_of_locks_fit(void **state)

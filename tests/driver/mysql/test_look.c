@@ -41,6 +41,10 @@ static const kind_row kind_rows[] = {
     { "CREATE TABLE a (id INT)", "ALTER TABLE a RENAME b" },
     { "CREATE TABLE a (id INT)",
       "ALTER TABLE a ADD COLUMN n INT, ADD COLUMN m VARCHAR(20) NOT NULL DEFAULT 'x', ADD INDEX i (n)" },
+    { "CREATE TABLE a (id INT)", "ALTER TABLE a ADD (n INT, m INT)" },
+    { "CREATE TABLE a (id INT)", "ALTER TABLE a ADD n INT, RENAME b" },
+    { "CREATE TABLE a (id INT)", "ALTER TABLE a ADD INDEX USING BTREE (id), ADD UNIQUE KEY `u``1` (id)" },
+    { "CREATE TABLE a (id INT)", "ALTER TABLE a ADD CONSTRAINT pk PRIMARY KEY (id)" },
     { "CREATE TABLE a (id INT, n INT)", "ALTER TABLE a DROP COLUMN n" },
     { "CREATE TABLE a (id INT, n INT)", "ALTER TABLE a DROP n, ADD n BIGINT" },
     { "CREATE TABLE a (id INT, n INT)", "ALTER TABLE a MODIFY n BIGINT NOT NULL" },
@@ -53,6 +57,8 @@ static const kind_row kind_rows[] = {
     { "CREATE TABLE a (id INT)", "ALTER TABLE a ADD PRIMARY KEY (id)" },
     { "CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b (id INT, a_id INT)",
       "ALTER TABLE b ADD CONSTRAINT fk FOREIGN KEY (a_id) REFERENCES a (id)" },
+    { "CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b (id INT, a_id INT, KEY k (a_id))",
+      "ALTER TABLE b ADD FOREIGN KEY i (a_id) REFERENCES a (id)" },
     { "CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b (id INT, a_id INT, CONSTRAINT fk FOREIGN KEY (a_id) "
       "REFERENCES a (id))",
       "ALTER TABLE b DROP FOREIGN KEY fk" },
@@ -221,6 +227,68 @@ static void half_a_drop_is_finished(void **state)
     assert_int_equal(probe_of(f, &st, looked), WB_PROBE_PRESENT);
 }
 
+static void restart_of_a_sequence_shows_nowhere(void **state)
+{
+    fixture *f = *state;
+    if (!is_mariadb(f))
+        return;
+    ask(f->looker, "CREATE SEQUENCE sq");
+    wb_statement st = statement_of("ALTER SEQUENCE sq RESTART 50");
+    assert_int_equal(probe_of(f, &st, look_at(f, &st)), WB_PROBE_CANNOT_TELL);
+}
+
+/* ---- without memory ---- */
+
+/* What is known with memory, or that there was none: nothing else. */
+static bool is_known_without_memory(fixture *f, const wb_statement *st, const char *looked, long n)
+{
+    WB_AUTOARENA wb_arena mem = { 0 };
+    const char *now = NULL, *said = NULL, *expected = NULL;
+    wb_probe p = WB_PROBE_BUILDING, wanted = probe_of(f, st, looked);
+    assert_good(f, my_foresee(&f->cx, f->session, st, &f->mem, &expected));
+    wb_alloc_fail_at(n);
+    int rc = my_probe(&f->cx, f->session, st, looked, &p);
+    if (rc == 0)
+        rc = my_look(&f->cx, f->session, st, &mem, &now);
+    if (rc == 0)
+        rc = my_foresee(&f->cx, f->session, st, &mem, &said);
+    long made = wb_alloc_fail_at(0);
+    if (rc != 0) {
+        assert_int_equal(rc, WBL_E_NOMEM);
+        return true;
+    }
+    assert_int_equal(p, wanted);
+    assert_string_equal(now, look_at(f, st));
+    assert_string_equal(said ? said : "", expected ? expected : "");
+    return made >= n;
+}
+
+static void lack_of_memory_is_no_answer(void **state)
+{
+    static const kind_row rows[] = {
+        { "CREATE TABLE a (id INT, n VARCHAR(20))",
+          "ALTER TABLE a DROP n, ADD n VARCHAR(30) COLLATE utf8mb4_bin, ENGINE = InnoDB" },
+        { "CREATE TABLE a (id INT, n INT)", "ALTER TABLE a CHANGE n `m` BIGINT, RENAME TO b" },
+        { "CREATE TABLE a (id INT)", "CREATE INDEX i ON " DATABASE ".a (id)" },
+        { "CREATE TABLE a (id INT); CREATE TABLE b (id INT)", "DROP TABLE a, b" },
+        { "CREATE TABLE a (id INT)", "RENAME TABLE a TO b" },
+    };
+    fixture *f = *state;
+    for (size_t i = 0; i < WB_COUNT(rows); i++)
+        for (int has_run = 0; has_run < 2; has_run++) {
+            assert_string_not_equal(ask(f->looker, clean_up), "ERROR");
+            assert_string_not_equal(ask(f->looker, rows[i].before), "ERROR");
+            wb_statement st = statement_of(rows[i].sql);
+            const char *looked = look_at(f, &st);
+            if (has_run)
+                assert_string_not_equal(ask(f->looker, rows[i].sql), "ERROR");
+            long n = 1;
+            while (is_known_without_memory(f, &st, looked, n))
+                n++;
+            assert_true(n > 10);
+        }
+}
+
 /* ---- statements that run ---- */
 
 typedef struct runner {
@@ -339,6 +407,7 @@ int main(void)
         TEST(each_kind_is_told_whether_it_ran),        TEST(what_can_run_twice_is_run_again_and_data_cannot_be_told),
         TEST(change_of_another_is_not_taken_for_ours), TEST(without_a_note_presence_proves_nothing),
         TEST(note_of_another_version_is_not_trusted),  TEST(half_a_drop_is_finished),
+        TEST(restart_of_a_sequence_shows_nowhere),     TEST(lack_of_memory_is_no_answer),
         TEST(statement_without_its_client_is_awaited), TEST(statement_that_is_killed_half_way_leaves_nothing),
     };
     return run_group("mysql/look", tests, WB_COUNT(tests));

@@ -322,6 +322,25 @@ static void reset_brings_the_session_back(void **state)
     assert_good(f, run_alone(f, "INSERT INTO t VALUES (1)"));
 }
 
+static void unit_that_changes_the_session_is_reset(void **state)
+{
+    static const char *const looks = "SELECT CONCAT_WS('|', @@sql_mode, @@foreign_key_checks)";
+    fixture *f = *state;
+    MYSQL *conn = my_of(f->session)->conn;
+    wb_txn txn = plain;
+    wb_piece p = piece_of("SET SESSION sql_mode = '', foreign_key_checks = 0");
+    wb_sync done;
+    char before[1000];
+    txn.may_leak = true;
+    snprintf(before, sizeof before, "%s", ask(conn, looks));
+    assert_good(f, my_begin(&f->cx, f->session, &txn));
+    assert_good(f, my_run(&f->cx, f->session, &p));
+    assert_good(f, my_commit(&f->cx, f->session));
+    assert_good(f, my_reset(&f->cx, f->session));
+    assert_good(f, my_sync(&f->cx, f->session, &done));
+    assert_string_equal(ask(conn, looks), before);
+}
+
 /* A row of ours is durable at once, whatever the script made of autocommit; in its own transaction it shares its fate. */
 static void row_outside_a_unit_joins_the_scripts_transaction_only(void **state)
 {
@@ -347,6 +366,33 @@ static void row_outside_a_unit_joins_the_scripts_transaction_only(void **state)
     assert_string_equal(ask(f->looker, "SELECT n FROM l"), "1");
     assert_good(f, my_put(&f->cx, f->session, &update));
     assert_string_equal(ask(f->looker, "SELECT n FROM l"), "2");
+}
+
+/* Begin, rows and commit go out in one message; what is behind the row that is missing may not run. */
+static void row_that_is_missed_stops_the_message(void **state)
+{
+    static const char *const modes[] = { "SET SESSION sql_mode = ''", "SET SESSION sql_mode = 'TRADITIONAL,ANSI'" };
+    fixture *f = *state;
+    ask(f->looker, "CREATE TABLE l (v INT, n INT); INSERT INTO l VALUES (2, 0), (2, 0)");
+    for (int i = 0; i < 4; i++) { /* no row fits, or two do */
+        const wb_field set[] = { { "v", WB_INT(1) } }, where[] = { { "v", WB_INT(i < 2 ? 9 : 2) } };
+        const wb_row_op insert = { .op = WB_OP_INSERT, .table = { .name = "l" }, .set = set, .set_count = 1, .tag = 4 };
+        const wb_row_op update = { .op = WB_OP_UPDATE, .table = { .name = "l" }, .set = set, .set_count = 1,
+                                   .where = where, .where_count = 1, .must_hit = true, .tag = 5 };
+        wb_sync sync;
+        assert_good(f, run_alone(f, modes[i % 2]));
+        assert_good(f, my_begin(&f->cx, f->session, &plain));
+        assert_good(f, my_put(&f->cx, f->session, &insert));
+        assert_good(f, my_put(&f->cx, f->session, &update));
+        assert_good(f, my_commit(&f->cx, f->session));
+        assert_int_equal(my_sync(&f->cx, f->session, &sync), WBL_E_CONFLICT);
+        assert_int_equal(sync.committed, 0);
+        assert_int_equal(f->session->failure.stage, WB_STAGE_PUT);
+        assert_int_equal(f->session->failure.put_tag, 5);
+        assert_good(f, my_rollback(&f->cx, f->session));
+        assert_int_equal(my_put(&f->cx, f->session, &update), WBL_E_CONFLICT);
+        assert_string_equal(ask(f->looker, "SELECT SUM(v) FROM l"), "4");
+    }
 }
 
 static void backslashes_are_written_as_the_session_reads_them(void **state)
@@ -403,6 +449,12 @@ static const char *uncovered(fixture *f, const char *script)
     return out;
 }
 
+static void survey_again(fixture *f)
+{
+    wb_survey v = { 0 };
+    assert_good(f, my_survey(&f->cx, f->session, &f->mem, &v));
+}
+
 static void tables_without_transactions_are_found(void **state)
 {
     fixture *f = *state;
@@ -412,9 +464,48 @@ static void tables_without_transactions_are_found(void **state)
     assert_non_null(uncovered(f, "INSERT INTO " DATABASE ".Log VALUES (1)"));
     ask(f->looker, "CREATE TRIGGER tr AFTER INSERT ON audited FOR EACH ROW INSERT INTO log VALUES (NEW.a)");
     ask(f->looker, "CREATE VIEW v AS SELECT a FROM audited");
+    survey_again(f);
     assert_non_null(uncovered(f, "INSERT INTO audited VALUES (1)"));
     assert_non_null(uncovered(f, "INSERT INTO v VALUES (1)"));
     assert_null(uncovered(f, "UPDATE inno SET a = 1"));
+}
+
+static void tables_that_a_script_makes_without_transactions_count_at_once(void **state)
+{
+    fixture *f = *state;
+    assert_null(uncovered(f, "INSERT INTO made VALUES (1)"));
+    assert_null(uncovered(f, "CREATE TABLE fine (a INT) ENGINE=InnoDB; INSERT INTO fine VALUES (1)"));
+    assert_non_null(strstr(uncovered(f, "CREATE TABLE IF NOT EXISTS " DATABASE ".`made` (a INT) ENGINE = 'myisam'"), "made"));
+    assert_non_null(uncovered(f, "INSERT INTO made VALUES (1)"));
+    assert_non_null(uncovered(f, "CREATE TABLE twin LIKE made"));
+    assert_non_null(uncovered(f, "INSERT INTO twin VALUES (1)"));
+    assert_non_null(uncovered(f, "ALTER TABLE turned ADD b INT, ENGINE MEMORY; INSERT INTO turned VALUES (1)"));
+    assert_null(uncovered(f, "INSERT INTO fine VALUES ('engine=MyISAM')"));
+    wb_piece p = piece_of("SET SESSION default_storage_engine = 'MyISAM'");
+    assert_good(f, my_run(&f->cx, f->session, &p));
+    assert_non_null(uncovered(f, "CREATE TABLE plain (a INT); INSERT INTO plain VALUES (1)"));
+    assert_null(uncovered(f, "CREATE TABLE fine (a INT) ENGINE=InnoDB; INSERT INTO fine VALUES (1)"));
+}
+
+/* What the server said is kept for all scripts of a run, and for no longer. */
+static void tables_without_transactions_of_other_schemas_are_found(void **state)
+{
+    fixture *f = *state;
+    wb_piece p = piece_of("DO 1");
+    char long_script[70000];
+    ask(f->looker, "CREATE DATABASE wb_other; CREATE TABLE wb_other.elsewhere (a INT) ENGINE=MyISAM");
+    assert_null(uncovered(f, "INSERT INTO elsewhere VALUES (1)"));
+    assert_non_null(strstr(uncovered(f, "INSERT INTO WB_Other.elsewhere VALUES (1)"), "elsewhere"));
+    assert_null(uncovered(f, "INSERT INTO elsewhere VALUES (1)"));
+    snprintf(long_script, sizeof long_script, "INSERT INTO elsewhere VALUES (1)%*s", 66000, "");
+    assert_non_null(uncovered(f, long_script));
+    ask(f->looker, "CREATE TABLE later (a INT) ENGINE=MyISAM");
+    assert_null(uncovered(f, "INSERT INTO later VALUES (1)"));
+    assert_good(f, my_run(&f->cx, f->session, &p));
+    assert_non_null(uncovered(f, "INSERT INTO later VALUES (1)"));
+    ask(f->looker, "DROP DATABASE wb_other");
+    survey_again(f);
+    assert_null(uncovered(f, "INSERT INTO wb_other.elsewhere VALUES (1)"));
 }
 
 static void rollback_that_is_not_complete_says_so(void **state)
@@ -585,10 +676,14 @@ int main(void)
         TEST(several_answers_of_a_routine_are_read),
         TEST(names_and_text_are_utf8mb4),
         TEST(reset_brings_the_session_back),
+        TEST(unit_that_changes_the_session_is_reset),
         TEST(row_outside_a_unit_joins_the_scripts_transaction_only),
+        TEST(row_that_is_missed_stops_the_message),
         TEST(backslashes_are_written_as_the_session_reads_them),
         TEST(script_that_ends_its_transaction_in_secret_is_caught),
         TEST(tables_without_transactions_are_found),
+        TEST(tables_without_transactions_of_other_schemas_are_found),
+        TEST(tables_that_a_script_makes_without_transactions_count_at_once),
         TEST(rollback_that_is_not_complete_says_so),
         TEST(tls_that_is_asked_for_is_there_or_the_connection_is_refused),
         TEST(every_allocation_may_fail),

@@ -11,9 +11,11 @@ CREATE TABLE auth_permissions (
 );
 
 CREATE TABLE auth_role_permissions (
-    role_name VARCHAR(50) NOT NULL REFERENCES auth_roles(name) ON DELETE CASCADE,
-    permission_code VARCHAR(100) NOT NULL REFERENCES auth_permissions(code) ON DELETE CASCADE,
-    PRIMARY KEY (role_name, permission_code)
+    role_name VARCHAR(50) NOT NULL,
+    permission_code VARCHAR(100) NOT NULL,
+    PRIMARY KEY (role_name, permission_code),
+    FOREIGN KEY (role_name) REFERENCES auth_roles(name) ON DELETE CASCADE,
+    FOREIGN KEY (permission_code) REFERENCES auth_permissions(code) ON DELETE CASCADE
 );
 
 CREATE INDEX idx_role_permissions_permission ON auth_role_permissions(permission_code);

@@ -8,7 +8,8 @@ CREATE TABLE shared_currencies (
 CREATE TABLE shared_countries (
     code CHAR(2) PRIMARY KEY,
     name VARCHAR(100) NOT NULL,
-    currency_code CHAR(3) NOT NULL REFERENCES shared_currencies(code)
+    currency_code CHAR(3) NOT NULL,
+    FOREIGN KEY (currency_code) REFERENCES shared_currencies(code)
 );
 
 CREATE INDEX idx_countries_currency ON shared_countries(currency_code);

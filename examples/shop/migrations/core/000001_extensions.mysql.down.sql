@@ -1,0 +1,1 @@
+-- Nothing to do: the up file makes nothing on MySQL.

@@ -1,0 +1,2 @@
+-- Nothing to do: MySQL calls no stored function in a column's default. The tables that need a UUID make it in the
+-- default itself (see identity/000001_users.mysql.up.sql).

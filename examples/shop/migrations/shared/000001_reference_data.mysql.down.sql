@@ -1,0 +1,3 @@
+-- The index goes with its table.
+DROP TABLE IF EXISTS shared_countries;
+DROP TABLE IF EXISTS shared_currencies;
