@@ -79,6 +79,12 @@ typedef struct wb_statement {
     bool has_copy_data;
 } wb_statement;
 
+/* In its script's text, with its data. */
+static inline size_t wb_statement_end(const wb_statement *st)
+{
+    return st->has_copy_data ? st->copy_offset + st->copy_len : st->offset + st->len;
+}
+
 typedef enum wb_txn_shape {
     WB_SHAPE_PLAIN,                    /* no transaction control but savepoints */
     WB_SHAPE_OUTER,                    /* one pair around everything: absorbed into ours */

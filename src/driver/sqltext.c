@@ -192,6 +192,22 @@ void wb_sqltext_needs(wb_buf *b, const wb_sqltext *st, const wb_select *needs)
     wb_buf_str(b, " n WHERE 1 = 0)");
 }
 
+static bool has_nul(const wb_field *f, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (f[i].value.kind == WB_VALUE_TEXT && f[i].value.text.len &&
+            memchr(f[i].value.text.p, 0, f[i].value.text.len))
+            return true;
+    return false;
+}
+
+int wb_sqltext_check(wb_ctx *cx, const wb_row_op *op)
+{
+    if (has_nul(op->set, op->set_count) || has_nul(op->where, op->where_count))
+        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "a value for %s holds a NUL byte", op->table.name);
+    return 0;
+}
+
 void wb_sqltext_row_op(wb_buf *b, const wb_sqltext *st, const wb_row_op *op, const char *extra)
 {
     switch (op->op) {

@@ -21,7 +21,7 @@ typedef struct wb_sqltext {            /* how one database spells it */
 
 void wb_sqltext_ident(wb_buf *, const wb_sqltext *, const char *name);
 void wb_sqltext_table(wb_buf *, const wb_sqltext *, wb_table_ref);
-/* No NUL byte may be in p: servers end the text there. The caller refuses such a value first. */
+/* No NUL byte may be in p: servers end the text there. The caller refuses such a value first: wb_sqltext_check(). */
 void wb_sqltext_literal(wb_buf *, const wb_sqltext *, const char *p, size_t len);
 void wb_sqltext_value(wb_buf *, const wb_sqltext *, const wb_value *);
 void wb_sqltext_create(wb_buf *, const wb_sqltext *, const wb_table *);  /* CREATE TABLE IF NOT EXISTS ... without ; */
@@ -30,6 +30,8 @@ void wb_sqltext_select(wb_buf *, const wb_sqltext *, const wb_select *); /* with
 void wb_sqltext_where(wb_buf *, const wb_sqltext *, const wb_field *, size_t count);
 /* A condition that always holds, and an error where the table or a column is gone. */
 void wb_sqltext_needs(wb_buf *, const wb_sqltext *, const wb_select *needs);
+/* WBL_E_INVALID when one of its values can't be written as a literal. */
+int wb_sqltext_check(wb_ctx *, const wb_row_op *);
 /* INSERT/UPDATE/DELETE without ;. extra: a condition that must hold too (the fuse), NULL for none: an INSERT then
    becomes INSERT ... SELECT ... WHERE extra. */
 void wb_sqltext_row_op(wb_buf *, const wb_sqltext *, const wb_row_op *, const char *extra);

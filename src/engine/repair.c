@@ -249,8 +249,7 @@ static int seal(wb_run *run, const wb_script *s, uint32_t statement, char hex[65
     sql.first_line = s->first_line;
     int rc = wb_statement_find(&run->cx, &sql, s->text, s->len, statement, &found);
     if (rc == 0)
-        wb_sql_token_hash_to(&sql, s->text, s->len,
-                             found.has_copy_data ? found.copy_offset + found.copy_len : found.offset + found.len, hex);
+        wb_sql_token_hash_to(&sql, s->text, s->len, wb_statement_end(&found), hex);
     else
         wb_at(&run->cx, s->shown ? s->shown : "", 0, 0);
     return rc;

@@ -23,7 +23,7 @@ static int widen(void *user, const wb_statement *st)
         s->line = st->line;
         s->column = st->column;
     }
-    s->to = st->has_copy_data ? st->copy_offset + st->copy_len : st->offset + st->len;
+    s->to = wb_statement_end(st);
     return 0;
 }
 

@@ -156,10 +156,7 @@ static int look_at_note(wb_stepper *x, const wb_statement *st, bool did_run, wb_
     int rc = read_own_quietly(x, &own);
     if (rc != 0 || own.begun != st->index)
         return rc;
-    x->r->done = own.done;
-    x->r->begun = own.begun;
-    x->r->look = own.look;
-    x->r->done_sha256 = own.sealed;
+    wb_stepper_take_row(x, &own);
     *out = own.done >= st->index || did_run ? ENDING_DONE : ENDING_UNKNOWN;
     if (own.done >= st->index || !did_run)
         return 0;
@@ -559,7 +556,7 @@ int wb_stepper_statement(void *user, const wb_statement *st)
     wb_stepper *x = user;
     wb_run *run = x->run;
     x->end_before = x->end;
-    x->end = wb_stepper_end(st);
+    x->end = wb_statement_end(st);
     if (st->index <= x->r->done) /* done before; a SET must be said again in this session */
         return st->cls == WB_STMT_SESSION && st->action == WB_ACT_NONE && st->may_leak ? run_alone(x, st) : 0;
     if (!x->in_script_txn && wb_cancelled(&run->cx))

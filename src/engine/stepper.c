@@ -78,16 +78,11 @@ int wb_stepper_seal(wb_stepper *x, size_t end)
     return x->r->done_sha256 ? 0 : wb_nomem(&x->run->cx);
 }
 
-size_t wb_stepper_end(const wb_statement *st)
-{
-    return st->has_copy_data ? st->copy_offset + st->copy_len : st->offset + st->len;
-}
-
 int wb_stepper_set_done(wb_stepper *x, const wb_statement *st)
 {
     x->r->done = x->r->begun = st->index;
     x->r->look = NULL;
-    return wb_stepper_seal(x, wb_stepper_end(st));
+    return wb_stepper_seal(x, wb_statement_end(st));
 }
 
 int wb_stepper_save(wb_stepper *x)
@@ -194,6 +189,14 @@ static int take_own(void *user, const wb_str *cells, size_t count)
     own->look = cells[3].p ? wb_arena_str(own->mem, cells[3].p, cells[3].len) : NULL;
     own->sealed = cells[4].p ? wb_arena_str(own->mem, cells[4].p, cells[4].len) : NULL;
     return 0;
+}
+
+void wb_stepper_take_row(wb_stepper *x, const wb_own_row *own)
+{
+    x->r->begun = own->begun;
+    x->r->done = own->done;
+    x->r->look = own->look;
+    x->r->done_sha256 = own->sealed;
 }
 
 int wb_stepper_own_row(wb_stepper *x, wb_own_row *out)

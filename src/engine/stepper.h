@@ -45,7 +45,6 @@ static inline wb_session *wb_stepper_session(const wb_stepper *x) { return x->ru
 /* stepper.c. Those that return int fail with cx.err of the run. */
 bool wb_stepper_has_lock(const wb_stepper *);
 wb_piece wb_stepper_piece(const wb_stepper *, const wb_statement *);
-size_t wb_stepper_end(const wb_statement *);               /* of a statement, its data included, in the script's text */
 int wb_stepper_seal(wb_stepper *, size_t end);             /* the row's checksum of what is done may not change */
 int wb_stepper_set_done(wb_stepper *, const wb_statement *); /* in memory */
 int wb_stepper_save(wb_stepper *);                         /* the progress; in a unit it joins it */
@@ -57,6 +56,7 @@ int wb_stepper_check_mine(wb_stepper *);
 int wb_stepper_start(wb_stepper *);                        /* once for each attempt, before anything of it is sent */
 int wb_stepper_note_started(wb_stepper *);                 /* what that did, in memory */
 int wb_stepper_own_row(wb_stepper *, wb_own_row *out);
+void wb_stepper_take_row(wb_stepper *, const wb_own_row *);/* its progress is ours from now on */
 
 /* statement.c: for wb_split(), with the stepper as `user`. */
 int wb_stepper_statement(void *user, const wb_statement *);

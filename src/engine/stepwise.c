@@ -71,7 +71,7 @@ static int find_end(void *user, const wb_statement *st)
 {
     struct prefix *p = user;
     if (st->index == p->done)
-        p->end = wb_stepper_end(st);
+        p->end = wb_statement_end(st);
     return 0;
 }
 
@@ -135,10 +135,7 @@ static int go_on(wb_stepper *x, bool *is_there, bool *is_finished)
     *is_finished = strcmp(own.state, "applied") == 0 || strcmp(own.state, "reverted") == 0;
     if (own.is_there) {
         x->r->state = *is_finished ? x->r->state : "started";
-        x->r->begun = own.begun;
-        x->r->done = own.done;
-        x->r->look = own.look;
-        x->r->done_sha256 = own.sealed;
+        wb_stepper_take_row(x, &own);
     }
     return 0;
 }

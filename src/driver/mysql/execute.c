@@ -24,10 +24,13 @@ int my_fail_ended(wb_ctx *cx, my_session *s)
 
 /* ---- begin ---- */
 
+/* The queue was full and could not be sent, or there is no memory. */
+static int no_item(const wb_ctx *cx) { return cx->err && cx->err->code ? cx->err->code : WBL_E_NOMEM; }
+
 static int queue_text(wb_ctx *cx, my_session *s, my_kind kind, const char *text)
 {
     if (!my_queue_add(cx, s, kind))
-        return cx->err && cx->err->code ? cx->err->code : WBL_E_NOMEM;
+        return no_item(cx);
     wb_buf_str(&s->message, text);
     return 0;
 }
@@ -173,15 +176,6 @@ int my_run(wb_ctx *cx, wb_session *base, const wb_piece *p)
 
 /* ---- rows ---- */
 
-static bool has_nul(const wb_field *f, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (f[i].value.kind == WB_VALUE_TEXT && f[i].value.text.len &&
-            memchr(f[i].value.text.p, 0, f[i].value.text.len))
-            return true;
-    return false;
-}
-
 /* Nothing waits between the unit's beginning and its script, so our own clock tells how long it has run. */
 static void fill_elapsed(const my_session *s, wb_field *fields, size_t count)
 {
@@ -198,7 +192,7 @@ static int queue_check(wb_ctx *cx, my_session *s, const wb_row_op *op)
 {
     my_item *item = my_queue_add(cx, s, MY_PUT);
     if (!item)
-        return cx->err && cx->err->code ? cx->err->code : WBL_E_NOMEM;
+        return no_item(cx);
     item->tag = op->tag;
     item->is_check = true;
     wb_copy_text(item->table, sizeof item->table, op->table.name, strlen(op->table.name));
@@ -222,7 +216,7 @@ static int queue_row(wb_ctx *cx, my_session *s, const wb_row_op *given)
     }
     my_item *item = my_queue_add(cx, s, MY_PUT);
     if (!item)
-        return cx->err && cx->err->code ? cx->err->code : WBL_E_NOMEM;
+        return no_item(cx);
     item->tag = op.tag;
     item->is_fence = op.is_fence;
     item->must_hit = op.must_hit && op.op != WB_OP_INSERT;
@@ -237,7 +231,7 @@ static int queue_fuse(wb_ctx *cx, my_session *s, uint32_t tag)
 {
     my_item *item = my_queue_add(cx, s, MY_PUT);
     if (!item)
-        return cx->err && cx->err->code ? cx->err->code : WBL_E_NOMEM;
+        return no_item(cx);
     item->is_fuse = true;
     item->tag = tag;
     savepoint_text(s, "RELEASE SAVEPOINT");
@@ -299,8 +293,8 @@ int my_put(wb_ctx *cx, wb_session *base, const wb_row_op *op)
         return rc;
     if (s->is_unit_failed)
         return wb_fail(cx, WBL_E_INTERNAL, WBL_EFFECT_NONE, "put: the unit has failed");
-    if (has_nul(op->set, op->set_count) || has_nul(op->where, op->where_count))
-        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "a value for %s holds a NUL byte", op->table.name);
+    if ((rc = wb_sqltext_check(cx, op)) != 0)
+        return rc;
     if (s->is_unit_open)
         return queue_put(cx, s, op);
     if ((rc = my_flush(cx, s)) != 0)

@@ -244,15 +244,6 @@ int pg_run(wb_ctx *cx, wb_session *base, const wb_piece *p)
 
 /* ---- rows ---- */
 
-static bool has_nul(const wb_field *f, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (f[i].value.kind == WB_VALUE_TEXT && f[i].value.text.len &&
-            memchr(f[i].value.text.p, 0, f[i].value.text.len))
-            return true;
-    return false;
-}
-
 /* A row too few or too many has to be an error of the server, so that what follows in the message is skipped. */
 static void row_text(pg_session *s, const wb_row_op *op)
 {
@@ -320,8 +311,8 @@ int pg_put(wb_ctx *cx, wb_session *base, const wb_row_op *op)
     int rc = pg_ready(cx, s);
     if (rc != 0)
         return rc;
-    if (has_nul(op->set, op->set_count) || has_nul(op->where, op->where_count))
-        return wb_fail(cx, WBL_E_INVALID, WBL_EFFECT_NONE, "a value for %s holds a NUL byte", op->table.name);
+    if ((rc = wb_sqltext_check(cx, op)) != 0)
+        return rc;
     if (s->is_unit_open)
         return queue_put(cx, s, op, false);
     bool is_idle = PQtransactionStatus(s->conn) == PQTRANS_IDLE;
